@@ -1,0 +1,239 @@
+# SPDX-License-Identifier: GPL-2.0
+# shellcheck shell=bash
+#
+# Shared by the scripts of this tree; source it, do not run it. Functions that
+# answer with a path print it on stdout, everything else goes to stderr.
+
+# A failure inside $(...) must not be mistaken for an answer.
+shopt -s inherit_errexit
+
+VHOST_TOP=$(cd "$(dirname "${BASH_SOURCE[0]}")/.." && pwd)
+export VHOST_TOP
+
+say() { printf '%s\n' "$*" >&2; }
+die() { say "error: $*"; exit 1; }
+
+# Directory for things that are costly to make and safe to delete.
+cache_dir()
+{
+	local dir="${XDG_CACHE_HOME:-$HOME/.cache}/vhost-net${1:+/$1}"
+
+	mkdir -p "$dir"
+	echo "$dir"
+}
+
+# Runs the rest of the arguments alone, however many scripts run at once.
+with_lock()
+{
+	local lock
+
+	lock=$(cache_dir locks)/$1
+	shift
+	(
+		flock 9
+		"$@" 9>&-
+	) 9>"$lock"
+}
+
+package_installed()
+{
+	local state
+
+	state=$(dpkg-query -W -f '${db:Status-Status}' "$1" 2>/dev/null) || return 1
+	[[ $state == installed ]]
+}
+
+# The lists of a fresh machine are empty; once an hour is enough otherwise.
+apt_update()
+{
+	local stamp
+
+	stamp=$(cache_dir)/apt-updated
+	if [[ ${1-} != force && -n $(find "$stamp" -mmin -60 2>/dev/null) ]]; then
+		return
+	fi
+	if ((EUID)); then
+		return
+	fi
+	say "  apt-get update"
+	apt-get update -qq >/dev/null || die "apt-get update failed"
+	touch "$stamp"
+}
+
+# need PACKAGE...: installs those that are missing.
+need()
+{
+	local missing=() package
+
+	for package; do
+		package_installed "$package" || missing+=("$package")
+	done
+	((${#missing[@]})) || return 0
+	if ((EUID)); then
+		die "please install: ${missing[*]}"
+	fi
+	with_lock apt need_install "${missing[@]}"
+}
+
+need_install()
+{
+	local log
+
+	log=$(cache_dir)/apt-install.log
+	apt_update
+	say "  installing $*"
+	DEBIAN_FRONTEND=noninteractive apt-get install -y -qq \
+		--no-install-recommends -o DPkg::Lock::Timeout=300 "$@" \
+		>"$log" 2>&1 </dev/null && return
+	apt_update force
+	DEBIAN_FRONTEND=noninteractive apt-get install -y -qq \
+		--no-install-recommends -o DPkg::Lock::Timeout=300 "$@" \
+		>"$log" 2>&1 </dev/null && return
+	tail -n 20 "$log" >&2
+	die "cannot install: $*"
+}
+
+# Unpacks package $1 (version $2) into directory $3 without installing it.
+unpack_package()
+{
+	local name=$1 version=$2 dest=$3 temp
+
+	temp=$(mktemp -d "$(cache_dir)/unpack.XXXXXX")
+	chmod 755 "$temp"
+	if ! (cd "$temp" && apt-get download -qq "$name=$version") \
+	     >/dev/null 2>&1; then
+		rm -rf "$temp"
+		return 1
+	fi
+	mkdir "$temp/root"
+	dpkg -x "$temp"/*.deb "$temp/root" || die "cannot unpack $name"
+	mv -T "$temp/root" "$dest" || die "cannot create $dest"
+	rm -rf "$temp"
+}
+
+# Newest installed headers of the 6.1 series, as a kernel release.
+headers_release()
+{
+	# shellcheck disable=SC2016
+	dpkg-query -W -f '${db:Status-Status} ${Package}\n' \
+		'linux-headers-6.1.*-amd64' 2>/dev/null |
+		sed -n 's/^installed linux-headers-\(.*\)$/\1/p' |
+		sort -V | tail -n 1
+}
+
+need_headers()
+{
+	[[ -n $(headers_release) ]] || need linux-headers-amd64
+	[[ -n $(headers_release) ]] || die "no headers of a 6.1 kernel installed"
+}
+
+# kdir: what to build a module against (KDIR=).
+kdir()
+{
+	local dir
+
+	need_headers
+	dir=/usr/src/linux-headers-$(headers_release)
+	[[ -d $dir ]] || die "$dir is missing"
+	echo "$dir"
+}
+
+kernel_unpack()
+{
+	local dest=$1 release=$2 version=$3 root=$1.new suffix
+
+	[[ -e $dest ]] && return
+	rm -rf "$root"
+	for suffix in "" -unsigned; do
+		unpack_package "linux-image-$release$suffix" "$version" \
+			"$root" && break
+	done
+	[[ -d $root ]] || return 1
+	# Lets "make" work inside the VM as it does beside it.
+	ln -sfn "/usr/src/linux-headers-$release" "$root/lib/modules/$release/build"
+	depmod -b "$root" "$release"
+	mv -T "$root" "$dest"
+}
+
+# stock_kernel: the distribution's kernel of the same version as the headers,
+# unpacked privately: boot/vmlinuz-RELEASE and lib/modules/RELEASE below it.
+stock_kernel()
+{
+	local release version dest
+
+	need_headers
+	need kmod
+	release=$(headers_release)
+	version=$(dpkg-query -W -f '${Version}' "linux-headers-$release")
+	dest=$(cache_dir kernels)/$release-$version
+	if [[ ! -e $dest ]]; then
+		say "  fetching kernel $release ($version)"
+		with_lock kernel stock_kernel_fetch "$dest" "$release" "$version"
+	fi
+	echo "$dest"
+}
+
+stock_kernel_fetch()
+{
+	kernel_unpack "$@" && return
+	apt_update force
+	kernel_unpack "$@" ||
+		die "no package with kernel $2 ($3); upgrade linux-headers-amd64"
+}
+
+# static_busybox: a busybox that needs no library, for initramfs images.
+static_busybox()
+{
+	local version dest
+
+	if package_installed busybox-static; then
+		echo /bin/busybox
+		return
+	fi
+	apt_update
+	version=$(apt-cache policy busybox-static |
+		  sed -n 's/^  Candidate: //p')
+	[[ -n $version && $version != "(none)" ]] || die "no busybox-static"
+	dest=$(cache_dir)/busybox-static-$version
+	with_lock busybox busybox_unpack "$version" "$dest"
+	echo "$dest/bin/busybox"
+}
+
+busybox_unpack()
+{
+	[[ -e $2 ]] || unpack_package busybox-static "$1" "$2" ||
+		die "cannot fetch busybox-static"
+}
+
+source_unpack()
+{
+	local dest=$1 temp=$1.new part names=()
+
+	[[ -e $dest ]] && return
+	for part in scripts include Documentation tools LICENSES Makefile \
+		    Kconfig COPYING CREDITS MAINTAINERS README Kbuild \
+		    .clang-format; do
+		names+=("linux-source-6.1/$part")
+	done
+	rm -rf "$temp"
+	mkdir "$temp"
+	tar -C "$temp" --strip-components=1 \
+		-xf /usr/src/linux-source-6.1.tar.xz "${names[@]}"
+	mv -T "$temp" "$dest"
+}
+
+# kernel_source: scripts, headers, selftest headers and documentation of the
+# kernel (not its code: none of our tools needs that), unpacked.
+kernel_source()
+{
+	local version dest
+
+	need linux-source-6.1 xz-utils
+	version=$(dpkg-query -W -f '${Version}' linux-source-6.1)
+	dest=$(cache_dir kernels)/source-$version
+	if [[ ! -e $dest ]]; then
+		say "  unpacking kernel source $version"
+		with_lock source source_unpack "$dest"
+	fi
+	echo "$dest"
+}

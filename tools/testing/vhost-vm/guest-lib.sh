@@ -1,0 +1,103 @@
+# SPDX-License-Identifier: GPL-2.0
+# shellcheck shell=bash
+#
+# For scripts that run inside the VM of "run"; source it.
+
+VHOST_TOP=$(cd "$(dirname "${BASH_SOURCE[0]}")/../../.." && pwd)
+VHOST_MODULE=$VHOST_TOP/drivers/vhost/vhost_net.ko
+tap_count=0
+tap_failed=0
+
+in_vm()
+{
+	[[ ${VHOST_VM-} == 1 ]] && return
+	echo "this script loads modules: run it in the VM (tools/testing/vhost-vm/run)" >&2
+	exit 4
+}
+
+module_loaded() { [[ -d /sys/module/$1 ]]; }
+
+module_refs() { cat "/sys/module/$1/refcnt"; }
+
+# load_module ours|stock|FILE [PARAMETER=VALUE...]: the vhost_net to test, in
+# place of any that is loaded.
+load_module()
+{
+	local which=${1-ours} file depends
+
+	in_vm
+	shift || true
+	! module_loaded vhost_net || rmmod vhost_net || return
+	modprobe -a tun tap
+	case $which in
+	stock)
+		modprobe vhost_net "$@" || return
+		;;
+	*)
+		file=$which
+		[[ $which != ours ]] || file=$VHOST_MODULE
+		depends=$(modinfo -F depends "$file") || return
+		# shellcheck disable=SC2086
+		[[ -z $depends ]] || modprobe -a ${depends//,/ } || return
+		insmod "$file" "$@" || return
+		;;
+	esac
+	for _ in {1..50}; do
+		[[ -c /dev/vhost-net ]] && return
+		sleep 0.1
+	done
+	echo "no /dev/vhost-net" >&2
+	return 1
+}
+
+# Size in 2 MB pages of the pool behind /dev/hugepages.
+hugepages()
+{
+	local have
+
+	echo "$1" >/proc/sys/vm/nr_hugepages
+	have=$(</proc/sys/vm/nr_hugepages)
+	((have >= $1)) && return
+	echo "only $have of $1 huge pages" >&2
+	return 1
+}
+
+# check_log [ALLOWED]: fails, with the lines, if the kernel complained.
+check_log()
+{
+	local log trouble
+
+	log=$(mktemp)
+	dmesg >"$log"
+	trouble=$(
+		# shellcheck source=tools/testing/vhost-vm/lib.sh
+		. "$VHOST_TOP/tools/testing/vhost-vm/lib.sh"
+		vm_trouble "$log" "${1-}"
+	) || true
+	rm -f "$log"
+	[[ -n $trouble ]] || return 0
+	printf '%s\n' "$trouble" | sed 's/^/# /' >&2
+	return 1
+}
+
+# TAP for shell tests: plan N; ok TEXT, not_ok TEXT, skip TEXT REASON, or
+# check TEXT COMMAND...; then finish_tap.
+plan() { echo "TAP version 13"; echo "1..$1"; }
+
+ok() { echo "ok $((++tap_count)) - $*"; }
+
+not_ok() { echo "not ok $((++tap_count)) - $*"; ((++tap_failed)); }
+
+skip() { echo "ok $((++tap_count)) - $1 # SKIP $2"; }
+
+note() { printf '%s\n' "$*" | sed 's/^/# /'; }
+
+check()
+{
+	local text=$1
+
+	shift
+	if "$@"; then ok "$text"; else not_ok "$text"; fi
+}
+
+finish_tap() { ((tap_failed == 0)); }
