@@ -157,7 +157,8 @@ extract_vmlinux()
 	28b52ffd) tool=zstd ;;
 	*) return 1 ;;
 	esac
-	tail -c +$((offset + 1)) "$1" | head -c "$size" | "$tool" -dc
+	dd if="$1" bs=1M iflag=skip_bytes,count_bytes skip="$offset" \
+		count="$size" status=none | "$tool" -dc
 }
 
 kernel_unpack()
