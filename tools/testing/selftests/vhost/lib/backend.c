@@ -1,0 +1,215 @@
+// SPDX-License-Identifier: GPL-2.0
+#define _GNU_SOURCE
+#include <arpa/inet.h>
+#include <dirent.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <linux/if_packet.h>
+#include <linux/if_tun.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/ioctl.h>
+#include <sys/socket.h>
+#include <sys/stat.h>
+#include <sys/sysmacros.h>
+#include <unistd.h>
+
+#include "backend.h"
+#include "frame.h"
+#include "netif.h"
+
+/* Header size, send buffer and offloads: tap and macvtap alike. */
+static int tun_configure(int fd, const struct backend_cfg *cfg)
+{
+	int sndbuf = cfg->sndbuf ? cfg->sndbuf : INT_MAX;
+	int hdr_len = cfg->hdr_len;
+
+	if (cfg->vnet_hdr && ioctl(fd, TUNSETVNETHDRSZ, &hdr_len))
+		return -errno;
+	if (ioctl(fd, TUNSETSNDBUF, &sndbuf))
+		return -errno;
+	/* Offloads need a header to be told in. */
+	if (cfg->vnet_hdr && ioctl(fd, TUNSETOFFLOAD, cfg->offload))
+		return -errno;
+	return 0;
+}
+
+static short tun_flags(const struct backend_cfg *cfg)
+{
+	return IFF_TAP | IFF_NO_PI | (cfg->vnet_hdr ? IFF_VNET_HDR : 0) |
+		(cfg->multi_queue ? IFF_MULTI_QUEUE : 0);
+}
+
+int tap_open_queue(const char *ifname, const struct backend_cfg *cfg)
+{
+	struct ifreq ifr = { .ifr_flags = tun_flags(cfg) };
+	int fd, r;
+
+	fd = open("/dev/net/tun", O_RDWR | O_CLOEXEC | O_NONBLOCK);
+	if (fd < 0)
+		return -errno;
+	strncpy(ifr.ifr_name, ifname, IFNAMSIZ - 1);
+	r = ioctl(fd, TUNSETIFF, &ifr) ? -errno : tun_configure(fd, cfg);
+	if (r) {
+		close(fd);
+		return r;
+	}
+	return fd;
+}
+
+int tap_attach_queue(int fd, bool attach)
+{
+	struct ifreq ifr = {
+		.ifr_flags = attach ? IFF_ATTACH_QUEUE : IFF_DETACH_QUEUE,
+	};
+
+	return ioctl(fd, TUNSETQUEUE, &ifr) ? -errno : 0;
+}
+
+static int link_ready(const char *name)
+{
+	int r = netif_set_mtu(name, BACKEND_MTU);
+
+	return r ? r : netif_up(name, true);
+}
+
+static int open_tap(struct backend *b, int n)
+{
+	snprintf(b->ifname, IFNAMSIZ, "vht%d", n);
+	strcpy(b->peer, b->ifname);
+	b->fd = tap_open_queue(b->ifname, &b->cfg);
+	if (b->fd < 0)
+		return b->fd;
+	return link_ready(b->ifname);
+}
+
+static int add_veth(struct backend *b, int n)
+{
+	int r;
+
+	snprintf(b->ifname, IFNAMSIZ, "vht%d", n);
+	snprintf(b->peer, IFNAMSIZ, "vhp%d", n);
+	r = netif_add_veth(b->ifname, b->peer);
+	if (!r)
+		r = link_ready(b->peer);
+	if (!r)
+		r = link_ready(b->ifname);
+	return r;
+}
+
+static int open_packet(struct backend *b, int n)
+{
+	struct sockaddr_ll sll = {
+		.sll_family = AF_PACKET,
+		.sll_protocol = htons(ETH_P_ALL),
+	};
+	int r, one = 1, buf = b->cfg.sndbuf ? b->cfg.sndbuf : 32 << 20;
+
+	r = add_veth(b, n);
+	if (r)
+		return r;
+	b->fd = socket(AF_PACKET, SOCK_RAW | SOCK_CLOEXEC, 0);
+	if (b->fd < 0)
+		return -errno;
+	if (b->cfg.vnet_hdr && setsockopt(b->fd, SOL_PACKET, PACKET_VNET_HDR,
+					  &one, sizeof(one)))
+		return -errno;
+	if (setsockopt(b->fd, SOL_PACKET, PACKET_IGNORE_OUTGOING, &one,
+		       sizeof(one)))
+		return -errno;
+	if (setsockopt(b->fd, SOL_SOCKET, SO_RCVBUFFORCE, &buf, sizeof(buf)) ||
+	    setsockopt(b->fd, SOL_SOCKET, SO_SNDBUFFORCE, &buf, sizeof(buf)))
+		return -errno;
+	sll.sll_ifindex = if_nametoindex(b->ifname);
+	if (bind(b->fd, (struct sockaddr *)&sll, sizeof(sll)))
+		return -errno;
+	return 0;
+}
+
+/* The character device's number, from the /sys of this namespace. */
+static int macvtap_devno(const char *name, dev_t *devno)
+{
+	unsigned int major, minor;
+	char path[128];
+	FILE *f;
+	int got;
+
+	snprintf(path, sizeof(path), "/sys/class/net/%s/tap%d/dev", name,
+		 if_nametoindex(name));
+	f = fopen(path, "r");
+	if (!f)
+		return -errno;
+	got = fscanf(f, "%u:%u", &major, &minor);
+	fclose(f);
+	if (got != 2)
+		return -EINVAL;
+	*devno = makedev(major, minor);
+	return 0;
+}
+
+static int macvtap_fd(const char *name)
+{
+	char node[64];
+	dev_t devno = 0;
+	int r, fd;
+
+	r = macvtap_devno(name, &devno);
+	if (r)
+		return r;
+	snprintf(node, sizeof(node), "/dev/vht-%d-%s", gettid(), name);
+	if (mknod(node, S_IFCHR | 0600, devno))
+		return -errno;
+	fd = open(node, O_RDWR | O_CLOEXEC | O_NONBLOCK);
+	r = -errno;
+	unlink(node);
+	return fd < 0 ? r : fd;
+}
+
+static int open_macvtap(struct backend *b, int n)
+{
+	struct ifreq ifr = { .ifr_flags = tun_flags(&b->cfg) };
+	char name[IFNAMSIZ];
+	__u8 mac[ETH_ALEN];
+	int r;
+
+	r = add_veth(b, n);
+	if (r)
+		return r;
+	frame_mac(mac, FRAME_TO_GUEST);
+	snprintf(name, sizeof(name), "vhm%d", n);
+	r = netif_add_macvtap(name, b->ifname, mac);
+	if (!r)
+		r = link_ready(name);
+	if (r)
+		return r;
+	b->fd = macvtap_fd(name);
+	if (b->fd < 0)
+		return b->fd;
+	strcpy(ifr.ifr_name, name);
+	if (ioctl(b->fd, TUNSETIFF, &ifr))
+		return -errno;
+	return tun_configure(b->fd, &b->cfg);
+}
+
+int backend_open(struct backend *b, const struct backend_cfg *cfg, int n)
+{
+	memset(b, 0, sizeof(*b));
+	b->cfg = *cfg;
+	b->fd = -1;
+	switch (cfg->kind) {
+	case BACKEND_TAP:
+		return open_tap(b, n);
+	case BACKEND_PACKET:
+		return open_packet(b, n);
+	case BACKEND_MACVTAP:
+		return open_macvtap(b, n);
+	}
+	return -EINVAL;
+}
+
+void backend_close(struct backend *b)
+{
+	if (b->fd >= 0)
+		close(b->fd);
+	b->fd = -1;
+}

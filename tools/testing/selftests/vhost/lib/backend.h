@@ -1,0 +1,44 @@
+/* SPDX-License-Identifier: GPL-2.0 */
+/*
+ * What a virtual machine monitor would hand to VHOST_NET_SET_BACKEND: a tap
+ * queue, a packet socket or a macvtap, each with an interface on which the
+ * other side of the traffic can be seen.
+ */
+#ifndef VHT_BACKEND_H
+#define VHT_BACKEND_H
+
+#include <limits.h>
+#include <net/if.h>
+
+#include "abi.h"
+#include "util.h"
+
+enum backend_kind { BACKEND_TAP, BACKEND_PACKET, BACKEND_MACVTAP };
+
+#define BACKEND_MTU	65521
+
+struct backend_cfg {
+	enum backend_kind kind;
+	bool vnet_hdr;		/* the socket carries the virtio header */
+	unsigned int hdr_len;	/* its length, 10 or 12 */
+	int sndbuf;		/* 0: INT_MAX, as monitors do */
+	unsigned int offload;	/* TUN_F_... */
+	bool multi_queue;	/* tap only */
+};
+
+struct backend {
+	struct backend_cfg cfg;
+	int fd;
+	char ifname[IFNAMSIZ];	/* dies with or is deleted to kill it */
+	char peer[IFNAMSIZ];	/* where the wire listens */
+};
+
+/* @n names the interfaces, so that several fit in one namespace. */
+int backend_open(struct backend *b, const struct backend_cfg *cfg, int n);
+void backend_close(struct backend *b);
+
+/* One more queue of a multi-queue tap. */
+int tap_open_queue(const char *ifname, const struct backend_cfg *cfg);
+int tap_attach_queue(int fd, bool attach);
+
+#endif

@@ -1,0 +1,159 @@
+// SPDX-License-Identifier: GPL-2.0
+#include <errno.h>
+#include <fcntl.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/ioctl.h>
+#include <unistd.h>
+
+#include "device.h"
+#include "vring.h"
+
+int dev_open_flags(int flags)
+{
+	const char *path = getenv("VHOST_NET_DEV");
+	int fd;
+
+	fd = open(path ? path : "/dev/vhost-net", O_RDWR | O_CLOEXEC | flags);
+	return fd < 0 ? -errno : fd;
+}
+
+int dev_open(void)
+{
+	return dev_open_flags(0);
+}
+
+int dev_ioctl(int fd, unsigned long req, void *arg)
+{
+	int r = ioctl(fd, req, arg);
+
+	return r < 0 ? -errno : r;
+}
+
+int dev_set_owner(int fd)
+{
+	return dev_ioctl(fd, VHOST_SET_OWNER, NULL);
+}
+
+int dev_reset_owner(int fd)
+{
+	return dev_ioctl(fd, VHOST_RESET_OWNER, NULL);
+}
+
+int dev_get_features(int fd, __u64 *features)
+{
+	return dev_ioctl(fd, VHOST_GET_FEATURES, features);
+}
+
+int dev_set_features(int fd, __u64 features)
+{
+	return dev_ioctl(fd, VHOST_SET_FEATURES, &features);
+}
+
+int dev_set_mem(int fd, const struct arena *a)
+{
+	struct vhost_memory *m;
+	unsigned int i;
+	int r;
+
+	m = calloc(1, sizeof(*m) + a->n * sizeof(m->regions[0]));
+	if (!m)
+		return -ENOMEM;
+	m->nregions = a->n;
+	for (i = 0; i < a->n; i++) {
+		m->regions[i].guest_phys_addr = a->region[i].gpa;
+		m->regions[i].memory_size = a->region[i].size;
+		m->regions[i].userspace_addr = (uintptr_t)a->region[i].hva;
+	}
+	r = dev_ioctl(fd, VHOST_SET_MEM_TABLE, m);
+	free(m);
+	return r;
+}
+
+int dev_vring_state(int fd, unsigned long req, unsigned int index,
+		    unsigned int num)
+{
+	struct vhost_vring_state s = { .index = index, .num = num };
+
+	return dev_ioctl(fd, req, &s);
+}
+
+int dev_vring_file(int fd, unsigned long req, unsigned int index, int file)
+{
+	struct vhost_vring_file f = { .index = index, .fd = file };
+
+	return dev_ioctl(fd, req, &f);
+}
+
+int dev_get_base(int fd, unsigned int index)
+{
+	struct vhost_vring_state s = { .index = index };
+	int r;
+
+	r = dev_ioctl(fd, VHOST_GET_VRING_BASE, &s);
+	return r < 0 ? r : (int)s.num;
+}
+
+int dev_set_addr(int fd, const struct vq *vq)
+{
+	struct vhost_vring_addr a = {
+		.index = vq->index,
+		.desc_user_addr = (uintptr_t)vq->desc,
+		.used_user_addr = (uintptr_t)vq->used,
+		.avail_user_addr = (uintptr_t)vq->avail,
+	};
+
+	return dev_ioctl(fd, VHOST_SET_VRING_ADDR, &a);
+}
+
+int dev_set_backend(int fd, unsigned int index, int backend)
+{
+	return dev_vring_file(fd, VHOST_NET_SET_BACKEND, index, backend);
+}
+
+int dev_setup_vq(int fd, const struct vq *vq)
+{
+	const struct {
+		unsigned long req;
+		int fd;
+	} file[] = {
+		{ VHOST_SET_VRING_KICK, vq->kick },
+		{ VHOST_SET_VRING_CALL, vq->call },
+		{ VHOST_SET_VRING_ERR, vq->err },
+	};
+	unsigned int i;
+	int r;
+
+	r = dev_vring_state(fd, VHOST_SET_VRING_NUM, vq->index, vq->num);
+	if (!r)
+		r = dev_vring_state(fd, VHOST_SET_VRING_BASE, vq->index,
+				    vq_base(vq));
+	if (!r)
+		r = dev_set_addr(fd, vq);
+	for (i = 0; !r && i < ARRAY_SIZE(file); i++)
+		r = dev_vring_file(fd, file[i].req, vq->index, file[i].fd);
+	return r;
+}
+
+unsigned int dev_max_regions(void)
+{
+	static const char * const path[] = {
+		"/sys/module/vhost_net/parameters/max_mem_regions",
+		"/sys/module/vhost/parameters/max_mem_regions",
+	};
+	unsigned int i, n;
+	FILE *f;
+	int got;
+
+	for (i = 0; i < ARRAY_SIZE(path); i++) {
+		f = fopen(path[i], "r");
+		if (!f)
+			continue;
+		got = fscanf(f, "%u", &n);
+		fclose(f);
+		if (got == 1)
+			return n;
+	}
+	return 64;
+}

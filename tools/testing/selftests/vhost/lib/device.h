@@ -1,0 +1,39 @@
+/* SPDX-License-Identifier: GPL-2.0 */
+/*
+ * Thin calls on /dev/vhost-net. Everything here returns -errno on failure,
+ * never -1, so that tests can compare the exact error.
+ */
+#ifndef VHT_DEVICE_H
+#define VHT_DEVICE_H
+
+#include "abi.h"
+#include "arena.h"
+
+struct vq;
+
+int dev_open(void);
+int dev_open_flags(int flags);
+int dev_ioctl(int fd, unsigned long req, void *arg);
+
+int dev_set_owner(int fd);
+int dev_reset_owner(int fd);
+int dev_get_features(int fd, __u64 *features);
+int dev_set_features(int fd, __u64 features);
+int dev_set_mem(int fd, const struct arena *a);
+
+/* VHOST_SET_VRING_NUM, _BASE, _BUSYLOOP_TIMEOUT */
+int dev_vring_state(int fd, unsigned long req, unsigned int index,
+		    unsigned int num);
+/* VHOST_SET_VRING_KICK, _CALL, _ERR and VHOST_NET_SET_BACKEND */
+int dev_vring_file(int fd, unsigned long req, unsigned int index, int file);
+int dev_get_base(int fd, unsigned int index);
+int dev_set_addr(int fd, const struct vq *vq);
+int dev_set_backend(int fd, unsigned int index, int backend);
+
+/* NUM, BASE, ADDR and the three eventfds of one ring. */
+int dev_setup_vq(int fd, const struct vq *vq);
+
+/* What the driver says it takes, 64 where it doesn't say. */
+unsigned int dev_max_regions(void);
+
+#endif

@@ -1,0 +1,24 @@
+/* SPDX-License-Identifier: GPL-2.0 */
+/*
+ * Network namespaces and the interfaces in them. All calls act on the
+ * caller's namespace and return 0 or -errno.
+ */
+#ifndef VHT_NETIF_H
+#define VHT_NETIF_H
+
+#include "abi.h"
+#include "util.h"
+
+/* A silent namespace of the caller's own, with a /sys that shows it. */
+int netif_new_namespace(void);
+
+int netif_add_veth(const char *name, const char *peer);
+int netif_add_macvtap(const char *name, const char *lower,
+		      const __u8 mac[ETH_ALEN]);
+int netif_del(const char *name);
+
+int netif_up(const char *name, bool up);
+int netif_set_mtu(const char *name, int mtu);
+int netif_set_txqlen(const char *name, int len);
+
+#endif

@@ -1,0 +1,162 @@
+// SPDX-License-Identifier: GPL-2.0
+#include <ctype.h>
+#include <dirent.h>
+#include <errno.h>
+#include <poll.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <time.h>
+#include <unistd.h>
+
+#include "util.h"
+
+__s64 now_ms(void)
+{
+	struct timespec ts;
+
+	clock_gettime(CLOCK_MONOTONIC, &ts);
+	return ts.tv_sec * 1000LL + ts.tv_nsec / 1000000;
+}
+
+void pause_ms(int ms)
+{
+	struct timespec ts = { ms / 1000, (ms % 1000) * 1000000L };
+
+	while (nanosleep(&ts, &ts) && errno == EINTR)
+		;
+}
+
+__u64 rnd(__u64 *state)
+{
+	__u64 x = *state ? *state : 0x9e3779b97f4a7c15ULL;
+
+	x ^= x << 13;
+	x ^= x >> 7;
+	x ^= x << 17;
+	*state = x;
+	return x >> 11;
+}
+
+__u64 eventfd_drain(int fd)
+{
+	__u64 n;
+
+	if (read(fd, &n, sizeof(n)) != sizeof(n))
+		return 0;
+	return n;
+}
+
+bool eventfd_wait(int fd, int ms)
+{
+	struct pollfd p = { .fd = fd, .events = POLLIN };
+	__s64 end = now_ms() + ms;
+	int left = ms;
+
+	while (left >= 0) {
+		if (poll(&p, 1, left) > 0)
+			return true;
+		left = end - now_ms();
+	}
+	return false;
+}
+
+bool stock_driver(void)
+{
+	const char *e = getenv("VHOST_TEST_STOCK");
+
+	return e && *e && *e != '0';
+}
+
+bool test_selected(const char *name)
+{
+	const char *only = getenv("VHOST_TEST_ONLY");
+
+	return !only || strstr(name, only);
+}
+
+/* utime + stime of one task directory, -1 if it isn't the wanted worker. */
+static long task_cpu_ms(const char *dir, const char *comm)
+{
+	unsigned long utime, stime;
+	char path[384], line[1024], *p;
+	FILE *f;
+	int i;
+
+	snprintf(path, sizeof(path), "%s/stat", dir);
+	f = fopen(path, "r");
+	if (!f)
+		return -1;
+	p = fgets(line, sizeof(line), f);
+	fclose(f);
+	if (!p)
+		return -1;
+	p = strchr(line, '(');
+	if (!p || strncmp(p + 1, comm, strlen(comm)))
+		return -1;
+	/* "vhost-12" must not match the worker of thread 123. */
+	if (isdigit((unsigned char)p[1 + strlen(comm)]))
+		return -1;
+	/* Behind the name: state, ten numbers, then the two times. */
+	p = strrchr(line, ')');
+	for (i = 0; p && i < 12; i++)
+		p = strchr(p + 1, ' ');
+	if (!p || sscanf(p, "%lu %lu", &utime, &stime) != 2)
+		return -1;
+	return (utime + stime) * 1000 / sysconf(_SC_CLK_TCK);
+}
+
+static long scan_tasks(const char *base, const char *comm, int *count)
+{
+	struct dirent *e;
+	char dir[300];
+	long sum = 0, ms;
+	DIR *d;
+
+	d = opendir(base);
+	if (!d)
+		return 0;
+	while ((e = readdir(d))) {
+		if (!isdigit((unsigned char)e->d_name[0]))
+			continue;
+		snprintf(dir, sizeof(dir), "%s/%s", base, e->d_name);
+		ms = task_cpu_ms(dir, comm);
+		if (ms < 0)
+			continue;
+		sum += ms;
+		++*count;
+	}
+	closedir(d);
+	return sum;
+}
+
+/*
+ * A worker is a kernel thread of its own on older kernels and a thread of
+ * the owner on newer ones. Both carry the owner's thread id in the name.
+ */
+static long scan_workers(pid_t tid, int *count)
+{
+	char comm[32];
+	long sum;
+
+	snprintf(comm, sizeof(comm), "vhost-%d", tid);
+	*count = 0;
+	sum = scan_tasks("/proc", comm, count);
+	sum += scan_tasks("/proc/self/task", comm, count);
+	return sum;
+}
+
+long worker_cpu_ms(pid_t tid)
+{
+	int count;
+
+	return scan_workers(tid, &count);
+}
+
+int worker_count(pid_t tid)
+{
+	int count;
+
+	scan_workers(tid, &count);
+	return count;
+}

@@ -1,0 +1,49 @@
+/* SPDX-License-Identifier: GPL-2.0 */
+#ifndef VHT_UTIL_H
+#define VHT_UTIL_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <asm/types.h>
+#include <sys/types.h>
+
+#ifndef __printf
+#define __printf(a, b)	__attribute__((__format__(printf, a, b)))
+#endif
+
+#ifndef ARRAY_SIZE
+#define ARRAY_SIZE(a)	(sizeof(a) / sizeof((a)[0]))
+#endif
+
+static inline size_t min_size(size_t a, size_t b)
+{
+	return a < b ? a : b;
+}
+
+/*
+ * The only time limit that is ever judged. It is far above any delay that
+ * a loaded, emulated machine shows, so crossing it means a lost wakeup.
+ */
+#define STALL_MS	20000
+
+__s64 now_ms(void);
+void pause_ms(int ms);
+
+/* xorshift: the same seed gives the same run everywhere. */
+__u64 rnd(__u64 *state);
+
+/* How often an eventfd was signalled since the last call. */
+__u64 eventfd_drain(int fd);
+bool eventfd_wait(int fd, int ms);
+
+/* Set when the distribution's own driver is under test. */
+bool stock_driver(void);
+/* VHOST_TEST_ONLY=text runs only the tests that have text in their name. */
+bool test_selected(const char *name);
+
+/* CPU milliseconds used so far by the workers of owner thread @tid. */
+long worker_cpu_ms(pid_t tid);
+int worker_count(pid_t tid);
+
+#endif

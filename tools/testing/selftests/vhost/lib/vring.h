@@ -1,0 +1,128 @@
+/* SPDX-License-Identifier: GPL-2.0 */
+/*
+ * The guest's half of a virtqueue, and a model of what the host may do to
+ * it: every used entry must name a chain that is out, exactly once, and
+ * may not claim more bytes than the chain has room for.
+ *
+ * The ring format hides behind struct vq_ops, so that tests are written
+ * once. Only the split format exists so far.
+ */
+#ifndef VHT_VRING_H
+#define VHT_VRING_H
+
+#include "abi.h"
+#include "arena.h"
+#include "util.h"
+
+enum vq_layout { VQ_SPLIT, VQ_LAYOUTS };
+
+struct vq_seg {
+	__u64 gpa;
+	__u32 len;
+	__u16 flags;		/* VRING_DESC_F_WRITE or 0 */
+};
+
+struct vq_used {
+	void *cookie;
+	__u32 id;
+	__u32 len;
+};
+
+/* What the guest knows of a chain, by its id. */
+struct vq_slot {
+	void *cookie;
+	__u32 room;		/* bytes the host may write */
+	__u16 ndesc;
+	bool out;
+	struct vring_desc *table;	/* indirect table, kept for reuse */
+	__u16 table_len;
+};
+
+struct vq_cfg {
+	enum vq_layout layout;
+	unsigned int index;
+	unsigned int num;
+	__u16 start;		/* ring index of the first buffer */
+	__u64 features;
+	struct arena *arena;	/* indirect tables come from here */
+	unsigned int region;
+};
+
+struct vq {
+	const struct vq_ops *ops;
+	struct vq_cfg cfg;
+	unsigned int index;
+	unsigned int num;
+	int kick, call, err;
+
+	struct vring_desc *desc;
+	struct vring_avail *avail;
+	struct vring_used *used;
+	struct vq_slot *slot;
+	__u16 *next_free;
+	unsigned int free_head;
+	unsigned int nfree;
+
+	__u16 avail_idx;	/* next to publish, runs freely */
+	__u16 kicked_idx;	/* avail_idx when a kick was last considered */
+	__u16 used_idx;		/* next to look at, runs freely */
+	bool fault;		/* the host broke the rules, see stderr */
+
+	int kicks;
+	int wakeups;
+	int lost_calls;
+};
+
+struct vq_ops {
+	int (*alloc)(struct vq *vq);
+	void (*free)(struct vq *vq);
+	/* Put a chain in the ring, not yet visible to the host. */
+	int (*add)(struct vq *vq, const struct vq_seg *seg, unsigned int n,
+		   bool indirect, void *cookie);
+	void (*publish)(struct vq *vq);
+	bool (*need_kick)(struct vq *vq);
+	/* More than @after chains are used and not yet taken back. */
+	bool (*more_used)(const struct vq *vq, unsigned int after);
+	int (*get_used)(struct vq *vq, struct vq_used *u);
+	void (*call_on)(struct vq *vq, unsigned int after);
+	void (*call_off)(struct vq *vq);
+};
+
+extern const struct vq_ops vq_split_ops;
+
+int vq_init(struct vq *vq, const struct vq_cfg *cfg);
+void vq_free(struct vq *vq);
+/*
+ * Value for VHOST_SET_VRING_BASE: what is out but not used is served anew
+ * by a device that starts on the ring.
+ */
+unsigned int vq_base(const struct vq *vq);
+
+/* 0, -ENOSPC when the ring has no room, -EINVAL for an impossible chain. */
+int vq_add(struct vq *vq, const struct vq_seg *seg, unsigned int n,
+	   void *cookie);
+int vq_add_indirect(struct vq *vq, const struct vq_seg *seg, unsigned int n,
+		    void *cookie);
+void vq_publish(struct vq *vq);
+/* Publish, and signal the kick eventfd if the host asked for it. */
+void vq_kick(struct vq *vq);
+/* Signal it whatever the host asked for. */
+void vq_kick_always(struct vq *vq);
+
+bool vq_more_used(const struct vq *vq);
+/* 1 and *u filled, 0 if nothing is there, -EPROTO if the host misbehaved. */
+int vq_get_used(struct vq *vq, struct vq_used *u);
+unsigned int vq_in_flight(const struct vq *vq);
+
+/*
+ * Sleep on the call eventfd until something is used. True if something is.
+ * A call that should have come and did not is counted in lost_calls.
+ */
+bool vq_wait(struct vq *vq, int ms);
+/* The same, but asks to be woken only after @after more used chains. */
+bool vq_wait_after(struct vq *vq, unsigned int after, int ms);
+
+/* Say what the host did wrong and refuse to go on with this ring. */
+__printf(2, 3) void vq_fault(struct vq *vq, const char *fmt, ...);
+
+#endif

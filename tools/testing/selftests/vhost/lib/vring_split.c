@@ -1,0 +1,273 @@
+// SPDX-License-Identifier: GPL-2.0
+#include <errno.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "vring.h"
+
+static size_t desc_bytes(const struct vq *vq)
+{
+	return vq->num * sizeof(struct vring_desc);
+}
+
+/* flags, idx, ring[num], used_event */
+static size_t avail_bytes(const struct vq *vq)
+{
+	return sizeof(__u16) * (3 + vq->num);
+}
+
+/* flags, idx, ring[num], avail_event */
+static size_t used_bytes(const struct vq *vq)
+{
+	return sizeof(__u16) * 3 + sizeof(struct vring_used_elem) * vq->num;
+}
+
+/* The part ends where the guard page begins, so an overrun faults. */
+static void *map_part(size_t size, size_t align)
+{
+	char *p = guarded_map(size);
+	size_t slack = -size & (PAGE - 1);
+
+	return p ? p + (slack & ~(align - 1)) : NULL;
+}
+
+static void unmap_part(void *p, size_t size)
+{
+	if (p)
+		guarded_unmap((void *)((uintptr_t)p & ~(PAGE - 1)), size);
+}
+
+static __u16 *used_event(const struct vq *vq)
+{
+	return &vq->avail->ring[vq->num];
+}
+
+static __u16 *avail_event(const struct vq *vq)
+{
+	return (__u16 *)&vq->used->ring[vq->num];
+}
+
+static int split_alloc(struct vq *vq)
+{
+	vq->desc = map_part(desc_bytes(vq), VRING_DESC_ALIGN_SIZE);
+	vq->avail = map_part(avail_bytes(vq), VRING_AVAIL_ALIGN_SIZE);
+	vq->used = map_part(used_bytes(vq), VRING_USED_ALIGN_SIZE);
+	if (!vq->desc || !vq->avail || !vq->used)
+		return -ENOMEM;
+	vq->avail->flags = VRING_AVAIL_F_NO_INTERRUPT;
+	vq->avail->idx = vq->cfg.start;
+	vq->used->idx = vq->cfg.start;
+	return 0;
+}
+
+static void split_free(struct vq *vq)
+{
+	unmap_part(vq->desc, desc_bytes(vq));
+	unmap_part(vq->avail, avail_bytes(vq));
+	unmap_part(vq->used, used_bytes(vq));
+}
+
+static unsigned int take_slot(struct vq *vq)
+{
+	unsigned int id = vq->free_head;
+
+	vq->free_head = vq->next_free[id];
+	vq->nfree--;
+	return id;
+}
+
+static void give_slot(struct vq *vq, unsigned int id)
+{
+	vq->next_free[id] = vq->free_head;
+	vq->free_head = id;
+	vq->nfree++;
+}
+
+static void fill_desc(struct vring_desc *d, const struct vq_seg *seg)
+{
+	d->addr = seg->gpa;
+	d->len = seg->len;
+	d->flags = seg->flags;
+	d->next = 0;
+}
+
+static struct vring_desc *slot_table(struct vq *vq, struct vq_slot *s,
+				     unsigned int n)
+{
+	if (s->table_len < n) {
+		s->table = arena_alloc(vq->cfg.arena, vq->cfg.region,
+				       n * sizeof(*s->table), 16);
+		s->table_len = s->table ? n : 0;
+	}
+	return s->table;
+}
+
+static int fill_indirect(struct vq *vq, unsigned int id,
+			 const struct vq_seg *seg, unsigned int n)
+{
+	struct vring_desc *t = slot_table(vq, &vq->slot[id], n);
+	unsigned int i;
+
+	if (!t)
+		return -ENOMEM;
+	for (i = 0; i < n; i++) {
+		fill_desc(&t[i], &seg[i]);
+		if (i + 1 < n) {
+			t[i].flags |= VRING_DESC_F_NEXT;
+			t[i].next = i + 1;
+		}
+	}
+	vq->desc[id].addr = arena_gpa(vq->cfg.arena, t);
+	vq->desc[id].len = n * sizeof(*t);
+	vq->desc[id].flags = VRING_DESC_F_INDIRECT;
+	vq->desc[id].next = 0;
+	return 0;
+}
+
+static void fill_direct(struct vq *vq, unsigned int head,
+			const struct vq_seg *seg, unsigned int n)
+{
+	unsigned int i, id = head;
+
+	for (i = 0; i < n; i++) {
+		fill_desc(&vq->desc[id], &seg[i]);
+		if (i + 1 < n) {
+			vq->desc[id].flags |= VRING_DESC_F_NEXT;
+			vq->desc[id].next = take_slot(vq);
+			id = vq->desc[id].next;
+		}
+	}
+}
+
+static int split_add(struct vq *vq, const struct vq_seg *seg, unsigned int n,
+		     bool indirect, void *cookie)
+{
+	unsigned int head, i, need = indirect ? 1 : n;
+	struct vq_slot *s;
+	int r;
+
+	if (!n || need > vq->num)
+		return -EINVAL;
+	if (vq->nfree < need)
+		return -ENOSPC;
+	head = take_slot(vq);
+	s = &vq->slot[head];
+	if (indirect) {
+		r = fill_indirect(vq, head, seg, n);
+		if (r) {
+			give_slot(vq, head);
+			return r;
+		}
+	} else {
+		fill_direct(vq, head, seg, n);
+	}
+	s->cookie = cookie;
+	s->ndesc = need;
+	s->out = true;
+	s->room = 0;
+	for (i = 0; i < n; i++)
+		if (seg[i].flags & VRING_DESC_F_WRITE)
+			s->room += seg[i].len;
+	vq->avail->ring[vq->avail_idx & (vq->num - 1)] = head;
+	vq->avail_idx++;
+	return 0;
+}
+
+static void split_publish(struct vq *vq)
+{
+	/* Entries before index: the host reads them in the other order. */
+	__atomic_store_n(&vq->avail->idx, vq->avail_idx, __ATOMIC_RELEASE);
+}
+
+static bool split_need_kick(struct vq *vq)
+{
+	__u16 event;
+
+	if (vq->cfg.features & F_EVENT) {
+		event = __atomic_load_n(avail_event(vq), __ATOMIC_RELAXED);
+		return vring_need_event(event, vq->avail_idx, vq->kicked_idx);
+	}
+	if (vq->avail_idx == vq->kicked_idx)
+		return false;
+	return !(__atomic_load_n(&vq->used->flags, __ATOMIC_RELAXED) &
+		 VRING_USED_F_NO_NOTIFY);
+}
+
+static bool split_more_used(const struct vq *vq, unsigned int after)
+{
+	__u16 idx = __atomic_load_n(&vq->used->idx, __ATOMIC_ACQUIRE);
+
+	return (__u16)(idx - vq->used_idx) > after;
+}
+
+static void free_chain(struct vq *vq, unsigned int head)
+{
+	unsigned int n = vq->slot[head].ndesc, id = head, next;
+
+	while (n--) {
+		next = vq->desc[id].next;
+		give_slot(vq, id);
+		id = next;
+	}
+}
+
+static int split_get_used(struct vq *vq, struct vq_used *u)
+{
+	__u16 idx = __atomic_load_n(&vq->used->idx, __ATOMIC_ACQUIRE);
+	__u16 ahead = idx - vq->used_idx;
+	struct vring_used_elem *e;
+
+	if (!ahead)
+		return 0;
+	if (ahead > vq->num || ahead > (__u16)(vq->avail_idx - vq->used_idx)) {
+		vq_fault(vq, "used index %u, %u ahead", idx, ahead);
+		return -EPROTO;
+	}
+	e = &vq->used->ring[vq->used_idx & (vq->num - 1)];
+	u->id = e->id;
+	u->len = e->len;
+	if (u->id >= vq->num || !vq->slot[u->id].out) {
+		vq_fault(vq, "used id %u is not out", u->id);
+		return -EPROTO;
+	}
+	if (u->len > vq->slot[u->id].room) {
+		vq_fault(vq, "used id %u: %u bytes in room for %u", u->id,
+			 u->len, vq->slot[u->id].room);
+		return -EPROTO;
+	}
+	u->cookie = vq->slot[u->id].cookie;
+	vq->slot[u->id].out = false;
+	free_chain(vq, u->id);
+	vq->used_idx++;
+	return 1;
+}
+
+static void split_call_on(struct vq *vq, unsigned int after)
+{
+	if (vq->cfg.features & F_EVENT)
+		__atomic_store_n(used_event(vq), (__u16)(vq->used_idx + after),
+				 __ATOMIC_RELAXED);
+	else
+		__atomic_store_n(&vq->avail->flags, 0, __ATOMIC_RELAXED);
+}
+
+static void split_call_off(struct vq *vq)
+{
+	/* With event indices, not moving the event is enough. */
+	if (!(vq->cfg.features & F_EVENT))
+		__atomic_store_n(&vq->avail->flags, VRING_AVAIL_F_NO_INTERRUPT,
+				 __ATOMIC_RELAXED);
+}
+
+const struct vq_ops vq_split_ops = {
+	.alloc = split_alloc,
+	.free = split_free,
+	.add = split_add,
+	.publish = split_publish,
+	.need_kick = split_need_kick,
+	.more_used = split_more_used,
+	.get_used = split_get_used,
+	.call_on = split_call_on,
+	.call_off = split_call_off,
+};
