@@ -1,0 +1,42 @@
+/* SPDX-License-Identifier: GPL-2.0 */
+/*
+ * The interface is frozen: numbers, sizes and places of fields, on 32 and on
+ * 64 bit. A change that would break a client does not compile.
+ */
+#ifndef VHOST_ABI_H
+#define VHOST_ABI_H
+
+#include <linux/build_bug.h>
+#include <linux/stddef.h>
+#include <linux/vhost.h>
+
+static_assert(sizeof(struct vhost_vring_state) == 8);
+static_assert(sizeof(struct vhost_vring_file) == 8);
+static_assert(sizeof(struct vhost_vring_addr) == 40);
+static_assert(offsetof(struct vhost_vring_addr, desc_user_addr) == 8);
+static_assert(offsetof(struct vhost_vring_addr, used_user_addr) == 16);
+static_assert(offsetof(struct vhost_vring_addr, avail_user_addr) == 24);
+static_assert(offsetof(struct vhost_vring_addr, log_guest_addr) == 32);
+static_assert(sizeof(struct vhost_memory_region) == 32);
+static_assert(offsetof(struct vhost_memory_region, memory_size) == 8);
+static_assert(offsetof(struct vhost_memory_region, userspace_addr) == 16);
+static_assert(sizeof(struct vhost_memory) == 8);
+static_assert(offsetof(struct vhost_memory, regions) == 8);
+
+static_assert(VHOST_GET_FEATURES == 0x8008af00);
+static_assert(VHOST_SET_FEATURES == 0x4008af00);
+static_assert(VHOST_SET_OWNER == 0x0000af01);
+static_assert(VHOST_RESET_OWNER == 0x0000af02);
+static_assert(VHOST_SET_MEM_TABLE == 0x4008af03);
+static_assert(VHOST_SET_VRING_NUM == 0x4008af10);
+static_assert(VHOST_SET_VRING_ADDR == 0x4028af11);
+static_assert(VHOST_SET_VRING_BASE == 0x4008af12);
+static_assert(VHOST_GET_VRING_BASE == 0xc008af12);
+static_assert(VHOST_SET_VRING_KICK == 0x4008af20);
+static_assert(VHOST_SET_VRING_CALL == 0x4008af21);
+static_assert(VHOST_SET_VRING_ERR == 0x4008af22);
+static_assert(VHOST_SET_BACKEND_FEATURES == 0x4008af25);
+static_assert(VHOST_GET_BACKEND_FEATURES == 0x8008af26);
+static_assert(VHOST_NET_SET_BACKEND == 0x4008af30);
+
+#endif

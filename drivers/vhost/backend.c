@@ -1,0 +1,151 @@
+// SPDX-License-Identifier: GPL-2.0
+/*
+ * Opening and closing backends, and what all kinds of them share.
+ */
+#include <linux/err.h>
+#include <linux/file.h>
+#include <linux/if_packet.h>
+#include <linux/slab.h>
+#include <net/sock.h>
+
+#include "backend.h"
+
+/* Only the type is looked at: nothing of the socket's names or addresses. */
+static struct socket *packet_socket(struct file *file)
+{
+	struct socket *sock = sock_from_file(file);
+
+	if (!sock || sock->sk->sk_family != AF_PACKET ||
+	    sock->sk->sk_type != SOCK_RAW)
+		return NULL;
+	return sock;
+}
+
+static int find_socket(struct vhost_backend *backend)
+{
+	backend->sock = packet_socket(backend->file);
+	if (backend->sock) {
+		backend->kind = VHOST_BACKEND_PACKET;
+		return 0;
+	}
+	backend->sock = vhost_tap_socket(backend->file);
+	if (backend->sock) {
+		backend->kind = VHOST_BACKEND_TAP;
+		backend->ring = vhost_tap_ring(backend->file);
+		return 0;
+	}
+	return -ENOTSOCK;
+}
+
+static int alloc_run(struct vhost_backend *backend, bool transmit)
+{
+	if (!transmit) {
+		backend->rx = kcalloc(VHOST_BACKEND_RUN, sizeof(*backend->rx),
+				      GFP_KERNEL_ACCOUNT);
+		return backend->rx ? 0 : -ENOMEM;
+	}
+	if (backend->kind != VHOST_BACKEND_TAP)
+		return 0;
+	backend->tx = kcalloc(VHOST_BACKEND_RUN, sizeof(*backend->tx),
+			      GFP_KERNEL_ACCOUNT);
+	return backend->tx ? 0 : -ENOMEM;
+}
+
+/**
+ * vhost_backend_open() - make a file descriptor a backend
+ * @fd: a raw packet socket or a tap
+ * @transmit: packets will be sent to it, not received from it
+ *
+ * The descriptor is looked up once: what it means later is of no interest.
+ *
+ * Return: the backend; -ENOTSOCK for anything else; -ENOMEM.
+ */
+struct vhost_backend *vhost_backend_open(int fd, bool transmit)
+{
+	struct vhost_backend *backend;
+	int err;
+
+	backend = kzalloc(sizeof(*backend), GFP_KERNEL_ACCOUNT);
+	if (!backend)
+		return ERR_PTR(-ENOMEM);
+	backend->file = fget(fd);
+	if (!backend->file) {
+		err = -ENOTSOCK;
+		goto free_backend;
+	}
+	err = find_socket(backend);
+	if (err)
+		goto put_file;
+	err = alloc_run(backend, transmit);
+	if (err)
+		goto put_file;
+	return backend;
+
+put_file:
+	fput(backend->file);
+free_backend:
+	kfree(backend);
+	return ERR_PTR(err);
+}
+
+/**
+ * vhost_backend_close() - let go of a backend
+ * @backend: attached to no vq any more; NULL is allowed
+ *
+ * Packets that came in and were not used go back to where they came from.
+ */
+void vhost_backend_close(struct vhost_backend *backend)
+{
+	if (!backend)
+		return;
+	if (backend->rx_at < backend->rx_num) {
+		if (backend->kind == VHOST_BACKEND_TAP)
+			vhost_tap_give_back(backend);
+		else
+			vhost_packet_give_back(backend);
+	}
+	if (backend->frag.va)
+		__page_frag_cache_drain(virt_to_head_page(backend->frag.va),
+					backend->frag.pagecnt_bias);
+	fput(backend->file);
+	kfree(backend->rx);
+	kfree(backend->tx);
+	kfree(backend);
+}
+
+/**
+ * vhost_backend_set_header() - say what header packets have
+ * @backend: the backend
+ * @hdr_len: bytes of the guest's header; 0 if the backend has no headers
+ * @little_endian: byte order of the header
+ */
+void vhost_backend_set_header(struct vhost_backend *backend, u8 hdr_len,
+			      bool little_endian)
+{
+	/* What comes in gets its header from us, whatever the socket does. */
+	if (backend->kind == VHOST_BACKEND_PACKET && !backend->rx)
+		hdr_len = vhost_packet_hdr_len(hdr_len);
+	backend->hdr_len = hdr_len;
+	backend->little_endian = little_endian;
+}
+
+/**
+ * vhost_backend_send() - send one packet
+ * @backend: the backend
+ * @from: header of backend->hdr_len bytes, and packet
+ *
+ * Return: 0; -EAGAIN, -ENOBUFS or -ENOMEM if it may be tried again; else
+ * what the backend has against the packet.
+ */
+int vhost_backend_send(struct vhost_backend *backend, struct iov_iter *from)
+{
+	size_t len = iov_iter_count(from);
+	struct msghdr msg = {
+		.msg_iter = *from,
+		.msg_flags = MSG_DONTWAIT,
+	};
+	int r;
+
+	r = backend->sock->ops->sendmsg(backend->sock, &msg, len);
+	return r < 0 ? r : 0;
+}

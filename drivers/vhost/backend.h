@@ -1,0 +1,146 @@
+/* SPDX-License-Identifier: GPL-2.0 */
+/*
+ * Where a ring's packets come from or go to. Backends know nothing of rings:
+ * they take and give packets with a virtio header of backend->hdr_len bytes
+ * in front, in whatever memory the iterator names.
+ *
+ * All functions that take a backend need the mutex of the vq it is attached
+ * to, and run in the owner's mm; opening and closing need neither.
+ */
+#ifndef VHOST_BACKEND_H
+#define VHOST_BACKEND_H
+
+#include <linux/mm_types.h>
+#include <linux/net.h>
+#include <linux/types.h>
+#include <linux/uio.h>
+#include <net/xdp.h>
+
+struct file;
+struct ptr_ring;
+
+/* Packets taken from or given to a backend at a time. */
+#define VHOST_BACKEND_RUN	64
+
+enum vhost_backend_kind {
+	VHOST_BACKEND_PACKET,	/* AF_PACKET socket */
+	VHOST_BACKEND_TAP,	/* tun, tap, macvtap, ipvtap */
+};
+
+/**
+ * struct vhost_backend - one end of a ring's traffic
+ * @kind: which code serves it
+ * @little_endian: byte order of the virtio header
+ * @hdr_len: bytes of virtio header in front of each packet; 0 if the driver
+ *	supplies the header itself
+ * @sock: the socket, or the one that a tap has inside
+ * @file: holds @sock
+ * @ring: tap: where packets for us wait
+ * @rx: packets taken from the socket or @ring, in order
+ * @rx_at: the next one to be used
+ * @rx_num: how many there are in @rx
+ * @frag: tap: memory for packets to be sent
+ * @tx: tap: packets to be sent in one go
+ * @tx_num: how many there are in @tx
+ */
+struct vhost_backend {
+	enum vhost_backend_kind kind;
+	bool little_endian;
+	u8 hdr_len;
+	struct socket *sock;
+	struct file *file;
+	struct ptr_ring *ring;
+	void **rx;
+	u16 rx_at;
+	u16 rx_num;
+	u16 tx_num;
+	struct page_frag_cache frag;
+	struct xdp_buff *tx;
+};
+
+/* backend.c APIs: */
+struct vhost_backend *vhost_backend_open(int fd, bool transmit);
+void vhost_backend_close(struct vhost_backend *backend);
+void vhost_backend_set_header(struct vhost_backend *backend, u8 hdr_len,
+			      bool little_endian);
+int vhost_backend_send(struct vhost_backend *backend, struct iov_iter *from);
+
+/* backend_packet.c APIs: */
+u8 vhost_packet_hdr_len(u8 hdr_len);
+void vhost_packet_refill(struct vhost_backend *backend);
+void vhost_packet_give_back(struct vhost_backend *backend);
+u32 vhost_packet_len(const void *packet);
+int vhost_packet_recv(struct vhost_backend *backend, void *packet,
+		      struct iov_iter *to);
+void vhost_packet_free(void *packet);
+
+/* backend_tap.c APIs: */
+struct ptr_ring *vhost_tap_ring(struct file *file);
+struct socket *vhost_tap_socket(struct file *file);
+void vhost_tap_refill(struct vhost_backend *backend);
+void vhost_tap_give_back(struct vhost_backend *backend);
+u32 vhost_tap_len(void *packet);
+int vhost_tap_recv(struct vhost_backend *backend, void *packet,
+		   struct iov_iter *to);
+void vhost_tap_free(void *packet);
+bool vhost_tap_batches(const struct vhost_backend *backend);
+int vhost_tap_queue(struct vhost_backend *backend, struct iov_iter *from);
+int vhost_tap_flush(struct vhost_backend *backend);
+
+/**
+ * vhost_backend_peek() - length of the next packet that came in
+ * @backend: the backend
+ *
+ * Return: bytes without virtio header, or 0 if there is none.
+ */
+static inline u32 vhost_backend_peek(struct vhost_backend *backend)
+{
+	bool tap = backend->kind == VHOST_BACKEND_TAP;
+
+	if (backend->rx_at == backend->rx_num) {
+		if (tap)
+			vhost_tap_refill(backend);
+		else
+			vhost_packet_refill(backend);
+		if (!backend->rx_num)
+			return 0;
+	}
+	return tap ? vhost_tap_len(backend->rx[backend->rx_at]) :
+		     vhost_packet_len(backend->rx[backend->rx_at]);
+}
+
+/**
+ * vhost_backend_recv() - take the next packet that came in
+ * @backend: the backend, at which vhost_backend_peek() saw a packet
+ * @to: where to put header and packet; room for exactly both
+ *
+ * The packet is gone afterwards, whatever the result.
+ *
+ * Return: 0; -EFAULT if the memory can't be written; else what the backend
+ * has against it.
+ */
+static inline int vhost_backend_recv(struct vhost_backend *backend,
+				     struct iov_iter *to)
+{
+	void *packet = backend->rx[backend->rx_at++];
+
+	if (backend->kind == VHOST_BACKEND_TAP)
+		return vhost_tap_recv(backend, packet, to);
+	return vhost_packet_recv(backend, packet, to);
+}
+
+/**
+ * vhost_backend_discard() - drop the next packet that came in
+ * @backend: the backend, at which vhost_backend_peek() saw a packet
+ */
+static inline void vhost_backend_discard(struct vhost_backend *backend)
+{
+	void *packet = backend->rx[backend->rx_at++];
+
+	if (backend->kind == VHOST_BACKEND_TAP)
+		vhost_tap_free(packet);
+	else
+		vhost_packet_free(packet);
+}
+
+#endif

@@ -1,0 +1,157 @@
+// SPDX-License-Identifier: GPL-2.0
+/*
+ * Packet sockets as backends.
+ *
+ * Packets are taken from the socket's queue a run at a time, and turned into
+ * what the guest expects here: the header is made from the packet itself, and
+ * a VLAN tag that the network card or the stack took out is put back in. The
+ * socket's recvmsg() can do neither for a header of 12 bytes.
+ */
+#include <linux/if_packet.h>
+#include <linux/if_vlan.h>
+#include <linux/skbuff.h>
+#include <linux/virtio_net.h>
+#include <net/sock.h>
+
+#include "backend.h"
+
+/**
+ * vhost_packet_hdr_len() - the header that packets to be sent have
+ * @hdr_len: what the guest's header is
+ *
+ * Until PACKET_VNET_HDR_SZ came, packet sockets knew a single size.
+ */
+u8 vhost_packet_hdr_len(u8 hdr_len)
+{
+#ifndef PACKET_VNET_HDR_SZ
+	if (hdr_len)
+		return sizeof(struct virtio_net_hdr);
+#endif
+	return hdr_len;
+}
+
+/**
+ * vhost_packet_refill() - take packets from the socket
+ * @backend: the backend, whose run is used up
+ */
+void vhost_packet_refill(struct vhost_backend *backend)
+{
+	struct sk_buff_head *queue = &backend->sock->sk->sk_receive_queue;
+	struct sk_buff *skb;
+	u16 n = 0;
+
+	if (!skb_queue_empty_lockless(queue)) {
+		spin_lock_bh(&queue->lock);
+		while (n < VHOST_BACKEND_RUN) {
+			skb = __skb_dequeue(queue);
+			if (!skb)
+				break;
+			backend->rx[n++] = skb;
+		}
+		spin_unlock_bh(&queue->lock);
+	}
+	backend->rx_at = 0;
+	backend->rx_num = n;
+}
+
+/**
+ * vhost_packet_give_back() - put packets that were not used back
+ * @backend: the backend
+ */
+void vhost_packet_give_back(struct vhost_backend *backend)
+{
+	struct sk_buff_head *queue = &backend->sock->sk->sk_receive_queue;
+
+	spin_lock_bh(&queue->lock);
+	while (backend->rx_num > backend->rx_at)
+		__skb_queue_head(queue, backend->rx[--backend->rx_num]);
+	spin_unlock_bh(&queue->lock);
+}
+
+/**
+ * vhost_packet_len() - length of a packet as the guest will see it
+ * @packet: the packet
+ *
+ * Return: bytes without virtio header.
+ */
+u32 vhost_packet_len(const void *packet)
+{
+	const struct sk_buff *skb = packet;
+
+	return skb->len + (skb_vlan_tag_present(skb) ? VLAN_HLEN : 0);
+}
+
+static int put_header(const struct vhost_backend *backend, struct sk_buff *skb,
+		      struct iov_iter *to)
+{
+	int vlan_hlen = skb_vlan_tag_present(skb) ? VLAN_HLEN : 0;
+	struct virtio_net_hdr_mrg_rxbuf hdr = {};
+
+	/* Without a header nobody can tell the guest of a missing checksum. */
+	if (!backend->hdr_len) {
+		if (skb->ip_summed == CHECKSUM_PARTIAL)
+			return skb_checksum_help(skb);
+		return 0;
+	}
+	if (virtio_net_hdr_from_skb(skb, &hdr.hdr, backend->little_endian,
+				    true, vlan_hlen))
+		return -EINVAL;
+	return copy_to_iter(&hdr, backend->hdr_len, to) == backend->hdr_len ?
+	       0 : -EFAULT;
+}
+
+static int put_frame(const struct sk_buff *skb, struct iov_iter *to)
+{
+	const int at = offsetof(struct vlan_ethhdr, h_vlan_proto);
+	struct {
+		__be16 proto;
+		__be16 tci;
+	} tag = {
+		.proto = skb->vlan_proto,
+	};
+	int err;
+
+	if (!skb_vlan_tag_present(skb) || skb->len < at)
+		return skb_copy_datagram_iter(skb, 0, to, skb->len);
+
+	tag.tci = htons(skb_vlan_tag_get(skb));
+	err = skb_copy_datagram_iter(skb, 0, to, at);
+	if (err)
+		return err;
+	if (copy_to_iter(&tag, sizeof(tag), to) != sizeof(tag))
+		return -EFAULT;
+	return skb_copy_datagram_iter(skb, at, to, skb->len - at);
+}
+
+/**
+ * vhost_packet_recv() - copy a packet and free it
+ * @backend: the backend
+ * @packet: the packet
+ * @to: where to
+ *
+ * Return: 0, -EFAULT, or -EINVAL for what no virtio header can describe.
+ */
+int vhost_packet_recv(struct vhost_backend *backend, void *packet,
+		      struct iov_iter *to)
+{
+	struct sk_buff *skb = packet;
+	int err;
+
+	err = put_header(backend, skb, to);
+	if (!err)
+		err = put_frame(skb, to);
+	if (err)
+		kfree_skb(skb);
+	else
+		consume_skb(skb);
+	return err;
+}
+
+/**
+ * vhost_packet_free() - drop a packet
+ * @packet: the packet
+ */
+void vhost_packet_free(void *packet)
+{
+	kfree_skb(packet);
+}

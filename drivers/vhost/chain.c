@@ -1,0 +1,104 @@
+// SPDX-License-Identifier: GPL-2.0
+/*
+ * Turning one descriptor after the other into segments of memory, with the
+ * rules that hold in every ring format: all readable parts before all
+ * writable ones, a bounded number of segments, memory behind each byte.
+ */
+#include <linux/errno.h>
+
+#include "chain.h"
+#include "uaccess.h"
+#include "vhost.h"
+#include "xlate.h"
+
+/**
+ * vhost_chain_start() - begin a buffer
+ * @chain: the chain, of which iov and max are set
+ * @id: what the guest calls the buffer
+ */
+void vhost_chain_start(struct vhost_chain *chain, u16 id)
+{
+	chain->num = 0;
+	chain->out = 0;
+	chain->out_len = 0;
+	chain->in_len = 0;
+	chain->id = id;
+	chain->bad = VHOST_OK;
+}
+
+/**
+ * vhost_chain_fail() - mark a buffer unusable
+ * @chain: the chain
+ * @why: the reason; the first one stays
+ *
+ * Return: -EINVAL, so that callers can return it on.
+ */
+int vhost_chain_fail(struct vhost_chain *chain, enum vhost_reason why)
+{
+	if (!chain->bad)
+		chain->bad = why;
+	return -EINVAL;
+}
+
+/**
+ * vhost_chain_add() - append one descriptor
+ * @vq: the ring it came from
+ * @chain: the buffer it belongs to
+ * @addr: guest-physical address
+ * @len: bytes; none is allowed and adds nothing
+ * @writable: the device is to write, not to read
+ *
+ * Context: under vq->mutex.
+ * Return: 0, or -EINVAL with chain->bad set.
+ */
+int vhost_chain_add(struct vhost_vq *vq, struct vhost_chain *chain,
+		    struct vhost_gpa addr, u32 len, bool writable)
+{
+	int n;
+
+	if (!writable && chain->num != chain->out)
+		return vhost_chain_fail(chain, VHOST_BAD_ORDER);
+	if (!len)
+		return 0;
+
+	n = vhost_xlate(vq, addr, len, chain->iov + chain->num,
+			chain->max - chain->num);
+	if (unlikely(n < 0))
+		return vhost_chain_fail(chain, n == -ENOBUFS ?
+					VHOST_BAD_LONG : VHOST_BAD_ADDR);
+	chain->num += n;
+	if (writable) {
+		chain->in_len += len;
+	} else {
+		chain->out += n;
+		chain->out_len += len;
+	}
+	return 0;
+}
+
+/**
+ * vhost_copy_from_gpa() - copy a small piece of guest memory
+ * @vq: whose guest
+ * @to: where to
+ * @gpa: where from; may reach into a second region
+ * @len: bytes, not 0
+ *
+ * Context: under vq->mutex, in the owner's mm.
+ * Return: 0 or -EFAULT.
+ */
+int vhost_copy_from_gpa(struct vhost_vq *vq, void *to, struct vhost_gpa gpa,
+			u32 len)
+{
+	struct iovec iov[2];
+	int n, i;
+
+	n = vhost_xlate(vq, gpa, len, iov, ARRAY_SIZE(iov));
+	if (n < 0)
+		return -EFAULT;
+	for (i = 0; i < n; i++) {
+		if (vhost_ring_read(to, iov[i].iov_base, iov[i].iov_len))
+			return -EFAULT;
+		to += iov[i].iov_len;
+	}
+	return 0;
+}

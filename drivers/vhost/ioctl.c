@@ -1,0 +1,283 @@
+// SPDX-License-Identifier: GPL-2.0
+/*
+ * ioctls of every vhost device: decode, check, call a typed setter.
+ *
+ * The only file of the core that copies the owner's structures. An ioctl that
+ * fails has changed nothing.
+ */
+#include <linux/moduleparam.h>
+#include <linux/nospec.h>
+#include <linux/slab.h>
+#include <linux/uaccess.h>
+
+#include "abi.h"
+#include "vhost.h"
+
+static unsigned int max_mem_regions = 512;
+module_param(max_mem_regions, uint, 0444);
+MODULE_PARM_DESC(max_mem_regions,
+		 "Maximum number of regions in a memory table (default: 512)");
+
+/* ioctls that name a ring in their first field. */
+struct vring_ioctl {
+	unsigned int cmd;
+	long (*fn)(struct vhost_vq *vq, void __user *argp);
+};
+
+static long get_features(struct vhost_device *device, void __user *argp)
+{
+	u64 features = device->ops->features;
+
+	return copy_to_user(argp, &features, sizeof(features)) ? -EFAULT : 0;
+}
+
+static long set_features(struct vhost_device *device, void __user *argp)
+{
+	u64 features;
+
+	if (copy_from_user(&features, argp, sizeof(features)))
+		return -EFAULT;
+	return vhost_device_set_features(device, features);
+}
+
+static long get_backend_features(struct vhost_device *device,
+				 void __user *argp)
+{
+	u64 features = device->ops->backend_features;
+
+	return copy_to_user(argp, &features, sizeof(features)) ? -EFAULT : 0;
+}
+
+static long set_backend_features(struct vhost_device *device,
+				 void __user *argp)
+{
+	u64 features;
+
+	if (copy_from_user(&features, argp, sizeof(features)))
+		return -EFAULT;
+	if (features & ~device->ops->backend_features)
+		return -EOPNOTSUPP;
+	device->backend_features = features;
+	return 0;
+}
+
+static long set_owner(struct vhost_device *device, void __user *argp)
+{
+	return vhost_device_set_owner(device);
+}
+
+static long reset_owner(struct vhost_device *device, void __user *argp)
+{
+	return vhost_device_reset_owner(device);
+}
+
+static long set_mem_table(struct vhost_device *device, void __user *argp)
+{
+	struct vhost_memory __user *user = argp;
+	struct vhost_memory_region *regions;
+	struct vhost_memory head;
+	struct vhost_mem *mem;
+
+	if (copy_from_user(&head, user, sizeof(head)))
+		return -EFAULT;
+	if (head.padding)
+		return -EOPNOTSUPP;
+	if (head.nregions > max_mem_regions)
+		return -E2BIG;
+
+	regions = vmemdup_user(user->regions,
+			       array_size(head.nregions, sizeof(*regions)));
+	if (IS_ERR(regions))
+		return PTR_ERR(regions);
+	mem = vhost_mem_create(regions, head.nregions);
+	kvfree(regions);
+	if (IS_ERR(mem))
+		return PTR_ERR(mem);
+
+	vhost_device_set_mem(device, mem);
+	return 0;
+}
+
+static long set_vring_num(struct vhost_vq *vq, void __user *argp)
+{
+	struct vhost_vring_state s;
+
+	/* A running ring says so before it looks at the argument. */
+	if (vq->backend)
+		return -EBUSY;
+	if (copy_from_user(&s, argp, sizeof(s)))
+		return -EFAULT;
+	return vhost_vq_set_num(vq, s.num);
+}
+
+static long set_vring_base(struct vhost_vq *vq, void __user *argp)
+{
+	struct vhost_vring_state s;
+
+	if (vq->backend)
+		return -EBUSY;
+	if (copy_from_user(&s, argp, sizeof(s)))
+		return -EFAULT;
+	return vhost_vq_set_base(vq, s.num);
+}
+
+static long get_vring_base(struct vhost_vq *vq, void __user *argp)
+{
+	struct vhost_vring_state s = {
+		.index = vq->index,
+		.num = vhost_vq_get_base(vq),
+	};
+
+	return copy_to_user(argp, &s, sizeof(s)) ? -EFAULT : 0;
+}
+
+static bool fits_pointer(u64 addr)
+{
+	return addr == (unsigned long)addr;
+}
+
+static long set_vring_addr(struct vhost_vq *vq, void __user *argp)
+{
+	struct vhost_vring_addr a;
+
+	if (copy_from_user(&a, argp, sizeof(a)))
+		return -EFAULT;
+	/* The dirty log is not offered: nothing to be logged, then. */
+	if (a.flags & ~(1u << VHOST_VRING_F_LOG))
+		return -EOPNOTSUPP;
+	if (!fits_pointer(a.desc_user_addr) ||
+	    !fits_pointer(a.used_user_addr) ||
+	    !fits_pointer(a.avail_user_addr))
+		return -EFAULT;
+	if (a.avail_user_addr % VRING_AVAIL_ALIGN_SIZE ||
+	    a.used_user_addr % VRING_USED_ALIGN_SIZE ||
+	    a.log_guest_addr % VRING_USED_ALIGN_SIZE)
+		return -EINVAL;
+
+	return vhost_vq_set_addr(vq, u64_to_user_ptr(a.desc_user_addr),
+				 u64_to_user_ptr(a.avail_user_addr),
+				 u64_to_user_ptr(a.used_user_addr));
+}
+
+static long set_vring_file(struct vhost_vq *vq, void __user *argp,
+			   int (*set)(struct vhost_vq *vq, int fd))
+{
+	struct vhost_vring_file f;
+
+	if (copy_from_user(&f, argp, sizeof(f)))
+		return -EFAULT;
+	return set(vq, f.fd);
+}
+
+static long set_vring_kick(struct vhost_vq *vq, void __user *argp)
+{
+	return set_vring_file(vq, argp, vhost_vq_set_kick);
+}
+
+static long set_vring_call(struct vhost_vq *vq, void __user *argp)
+{
+	return set_vring_file(vq, argp, vhost_vq_set_call);
+}
+
+static long set_vring_err(struct vhost_vq *vq, void __user *argp)
+{
+	return set_vring_file(vq, argp, vhost_vq_set_err);
+}
+
+static const struct vhost_ioctl device_ioctls[] = {
+	{ VHOST_GET_FEATURES, false, get_features },
+	{ VHOST_SET_FEATURES, false, set_features },
+	{ VHOST_GET_BACKEND_FEATURES, false, get_backend_features },
+	{ VHOST_SET_BACKEND_FEATURES, false, set_backend_features },
+	{ VHOST_SET_OWNER, false, set_owner },
+	{ VHOST_RESET_OWNER, true, reset_owner },
+	{ VHOST_SET_MEM_TABLE, true, set_mem_table },
+};
+
+static const struct vring_ioctl vring_ioctls[] = {
+	{ VHOST_SET_VRING_NUM, set_vring_num },
+	{ VHOST_SET_VRING_BASE, set_vring_base },
+	{ VHOST_GET_VRING_BASE, get_vring_base },
+	{ VHOST_SET_VRING_ADDR, set_vring_addr },
+	{ VHOST_SET_VRING_KICK, set_vring_kick },
+	{ VHOST_SET_VRING_CALL, set_vring_call },
+	{ VHOST_SET_VRING_ERR, set_vring_err },
+};
+
+/*
+ * Whatever is no ioctl of the device is taken for one of a ring, also if no
+ * ring knows it: clients have come to rely on which error they get.
+ */
+static long vring_ioctl(struct vhost_device *device, unsigned int cmd,
+			void __user *argp)
+{
+	struct vhost_vq *vq;
+	u32 index;
+	size_t i;
+	long r;
+
+	if (vhost_device_check_owner(device))
+		return -EPERM;
+	if (get_user(index, (u32 __user *)argp))
+		return -EFAULT;
+	if (index >= device->num_vqs)
+		return -ENOBUFS;
+	vq = device->vqs[array_index_nospec(index, device->num_vqs)];
+
+	for (i = 0; i < ARRAY_SIZE(vring_ioctls); i++) {
+		if (vring_ioctls[i].cmd != cmd)
+			continue;
+		mutex_lock(&vq->mutex);
+		r = vring_ioctls[i].fn(vq, argp);
+		mutex_unlock(&vq->mutex);
+		return r;
+	}
+	return -ENOIOCTLCMD;
+}
+
+/**
+ * vhost_ioctl_run() - look an ioctl up and run it
+ * @device: the device
+ * @table: what to look through
+ * @num: entries of @table
+ * @cmd: the ioctl
+ * @argp: its argument
+ *
+ * Context: under device->mutex.
+ * Return: what the ioctl returns; -EPERM if the caller is not the owner and
+ * has to be; -ENOIOCTLCMD if the ioctl is not there.
+ */
+long vhost_ioctl_run(struct vhost_device *device,
+		     const struct vhost_ioctl *table, size_t num,
+		     unsigned int cmd, void __user *argp)
+{
+	size_t i;
+
+	lockdep_assert_held(&device->mutex);
+	for (i = 0; i < num; i++) {
+		if (table[i].cmd != cmd)
+			continue;
+		if (table[i].needs_owner && vhost_device_check_owner(device))
+			return -EPERM;
+		return table[i].fn(device, argp);
+	}
+	return -ENOIOCTLCMD;
+}
+
+/**
+ * vhost_ioctl() - run an ioctl of the core
+ * @device: the device
+ * @cmd: the ioctl
+ * @argp: its argument
+ *
+ * Context: under device->mutex.
+ * Return: 0 or a negative error.
+ */
+long vhost_ioctl(struct vhost_device *device, unsigned int cmd,
+		 void __user *argp)
+{
+	long r = vhost_ioctl_run(device, device_ioctls,
+				 ARRAY_SIZE(device_ioctls), cmd, argp);
+
+	return r == -ENOIOCTLCMD ? vring_ioctl(device, cmd, argp) : r;
+}

@@ -1,0 +1,252 @@
+// SPDX-License-Identifier: GPL-2.0
+/*
+ * /dev/vhost-net: the host half of a virtio network device.
+ */
+#include <linux/compat.h>
+#include <linux/err.h>
+#include <linux/fs.h>
+#include <linux/miscdevice.h>
+#include <linux/module.h>
+#include <linux/nospec.h>
+#include <linux/seq_file.h>
+#include <linux/vhost.h>
+#include <linux/virtio_config.h>
+#include <net/sock.h>
+
+#include "net.h"
+#include "net_hdr.h"
+
+#define VHOST_NET_FEATURES						\
+	((1ULL << VIRTIO_NET_F_MRG_RXBUF) |				\
+	 (1ULL << VIRTIO_F_NOTIFY_ON_EMPTY) |				\
+	 /* also VIRTIO_F_ANY_LAYOUT */					\
+	 (1ULL << VHOST_NET_F_VIRTIO_NET_HDR) |				\
+	 (1ULL << VIRTIO_RING_F_INDIRECT_DESC) |			\
+	 (1ULL << VIRTIO_RING_F_EVENT_IDX) |				\
+	 (1ULL << VIRTIO_F_VERSION_1))
+
+static void net_set_features(struct vhost_vq *vq)
+{
+	to_net_vq(vq)->hdr_len = vhost_net_hdr_len(vq->features);
+}
+
+/* What of the header the backend sees. */
+static void set_header(struct vhost_net_vq *nvq, struct vhost_backend *backend)
+{
+	bool ours = vhost_has(&nvq->vq, VHOST_NET_F_VIRTIO_NET_HDR);
+
+	vhost_backend_set_header(backend, ours ? 0 : nvq->hdr_len,
+				 nvq->vq.ring.little_endian);
+}
+
+/**
+ * vhost_net_watch() - have the ring's work queued when its backend is ready
+ * @nvq: the ring, running
+ *
+ * Return: 0, or -EINVAL if the backend is in an error state. Its wait queue is
+ * watched nevertheless, for a tap may be taken away and come back.
+ */
+int vhost_net_watch(struct vhost_net_vq *nvq)
+{
+	struct vhost_backend *backend = nvq->vq.backend;
+
+	return vhost_watch_start(&nvq->sock_watch, backend->file,
+				 sk_sleep(backend->sock->sk));
+}
+
+static struct vhost_backend *detach(struct vhost_net_vq *nvq)
+{
+	struct vhost_backend *old;
+
+	mutex_lock(&nvq->vq.mutex);
+	vhost_watch_stop(&nvq->sock_watch);
+	nvq->tries = 0;
+	old = vhost_vq_stop(&nvq->vq);
+	mutex_unlock(&nvq->vq.mutex);
+	return old;
+}
+
+static void net_stop(struct vhost_device *device)
+{
+	struct vhost_net *net = container_of(device, struct vhost_net, device);
+	int i;
+
+	for (i = 0; i < VHOST_NET_VQS; i++)
+		vhost_backend_close(detach(&net->net_vqs[i]));
+}
+
+static const struct vhost_device_ops net_ops = {
+	.features = VHOST_NET_FEATURES,
+	.stop = net_stop,
+	.set_features = net_set_features,
+};
+
+/*
+ * Exchange backends under the mutex. If the new one turns out not to work the
+ * old one goes on, and whichever is not attached is left in *@backend.
+ */
+static int swap_backend(struct vhost_net_vq *nvq,
+			struct vhost_backend **backend)
+{
+	struct vhost_vq *vq = &nvq->vq;
+	struct vhost_backend *old = vq->backend, *new = *backend;
+	int err;
+
+	lockdep_assert_held(&vq->mutex);
+	if (old && old->sock == new->sock)
+		return 0;
+
+	set_header(nvq, new);
+	err = vhost_vq_start(vq, new);
+	if (err)
+		return err;
+
+	vhost_watch_stop(&nvq->sock_watch);
+	err = vhost_net_watch(nvq);
+	if (err)
+		goto put_back;
+	nvq->tries = 0;
+	*backend = old;
+	return 0;
+
+put_back:
+	vhost_watch_stop(&nvq->sock_watch);
+	vhost_vq_stop(vq);
+	if (old && !vhost_vq_start(vq, old))
+		vhost_net_watch(nvq);
+	return err;
+}
+
+static int attach(struct vhost_net_vq *nvq, int fd)
+{
+	struct vhost_vq *vq = &nvq->vq;
+	struct vhost_backend *backend;
+	int err;
+
+	backend = vhost_backend_open(fd, vq->index == VHOST_NET_TX);
+	if (IS_ERR(backend))
+		return PTR_ERR(backend);
+
+	mutex_lock(&vq->mutex);
+	err = swap_backend(nvq, &backend);
+	/* Packets or buffers may have been waiting for a backend. */
+	if (!err)
+		vhost_vq_queue(vq);
+	mutex_unlock(&vq->mutex);
+
+	vhost_backend_close(backend);
+	return err;
+}
+
+/**
+ * vhost_net_set_backend() - attach a backend to a ring, or detach it
+ * @net: the device
+ * @index: which ring
+ * @fd: a raw packet socket or a tap, or VHOST_FILE_UNBIND
+ *
+ * Context: a thread of the owner; under device->mutex.
+ * Return: 0; -EPERM for others than the owner; -ENOBUFS without such a ring;
+ * -EFAULT if the ring can't be reached; -ENOTSOCK for other kinds of file;
+ * -EINVAL for a tap without a device; -ENOMEM. Then nothing has changed.
+ * Detaching does not fail for the owner.
+ */
+int vhost_net_set_backend(struct vhost_net *net, unsigned int index, int fd)
+{
+	struct vhost_net_vq *nvq;
+
+	lockdep_assert_held(&net->device.mutex);
+	if (vhost_device_check_owner(&net->device))
+		return -EPERM;
+	if (index >= VHOST_NET_VQS)
+		return -ENOBUFS;
+	nvq = &net->net_vqs[array_index_nospec(index, VHOST_NET_VQS)];
+
+	if (fd != VHOST_FILE_UNBIND)
+		return attach(nvq, fd);
+	vhost_backend_close(detach(nvq));
+	return 0;
+}
+
+static int net_open(struct inode *inode, struct file *file)
+{
+	static void (* const handlers[])(struct vhost_vq *vq) = {
+		[VHOST_NET_RX] = vhost_net_rx,
+		[VHOST_NET_TX] = vhost_net_tx,
+	};
+	static const __poll_t ready[] = {
+		[VHOST_NET_RX] = EPOLLIN,
+		[VHOST_NET_TX] = EPOLLOUT,
+	};
+	struct vhost_net *net;
+	int i;
+
+	net = kzalloc(sizeof(*net), GFP_KERNEL_ACCOUNT);
+	if (!net)
+		return -ENOMEM;
+
+	for (i = 0; i < VHOST_NET_VQS; i++) {
+		struct vhost_net_vq *nvq = &net->net_vqs[i];
+
+		net->vqs[i] = &nvq->vq;
+		vhost_vq_init(&nvq->vq, &net->device, i, handlers[i]);
+		vhost_watch_init(&nvq->sock_watch, &nvq->vq, ready[i], NULL);
+		net_set_features(&nvq->vq);
+	}
+	vhost_device_init(&net->device, &net_ops, net->vqs, VHOST_NET_VQS);
+	file->private_data = net;
+	return 0;
+}
+
+static int net_release(struct inode *inode, struct file *file)
+{
+	struct vhost_net *net = file->private_data;
+
+	vhost_device_destroy(&net->device);
+	kfree(net);
+	return 0;
+}
+
+static long net_ioctl(struct file *file, unsigned int cmd, unsigned long arg)
+{
+	struct vhost_net *net = file->private_data;
+	long r;
+
+	mutex_lock(&net->device.mutex);
+	r = vhost_net_ioctl(net, cmd, (void __user *)arg);
+	mutex_unlock(&net->device.mutex);
+	return r;
+}
+
+static void net_show_fdinfo(struct seq_file *m, struct file *file)
+{
+	struct vhost_net *net = file->private_data;
+	int i;
+
+	seq_printf(m, "vhost-features:\t0x%llx\n",
+		   READ_ONCE(net->vqs[0]->features));
+	for (i = 0; i < VHOST_NET_VQS; i++)
+		vhost_vq_show(m, net->vqs[i]);
+}
+
+static const struct file_operations net_fops = {
+	.owner		= THIS_MODULE,
+	.open		= net_open,
+	.release	= net_release,
+	.unlocked_ioctl	= net_ioctl,
+	.compat_ioctl	= compat_ptr_ioctl,
+	.show_fdinfo	= net_show_fdinfo,
+	.llseek		= noop_llseek,
+};
+
+static struct miscdevice net_misc = {
+	.minor	= VHOST_NET_MINOR,
+	.name	= "vhost-net",
+	.fops	= &net_fops,
+};
+module_misc_device(net_misc);
+
+MODULE_LICENSE("GPL");
+MODULE_AUTHOR("The vhost_net maintainers");
+MODULE_DESCRIPTION("Host half of virtio-net in the kernel");
+MODULE_ALIAS_MISCDEV(VHOST_NET_MINOR);
+MODULE_ALIAS("devname:vhost-net");

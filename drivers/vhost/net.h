@@ -1,0 +1,81 @@
+/* SPDX-License-Identifier: GPL-2.0 */
+/*
+ * The network device: two rings, a backend for each.
+ */
+#ifndef VHOST_NET_H
+#define VHOST_NET_H
+
+#include "backend.h"
+#include "vhost.h"
+
+enum {
+	VHOST_NET_RX,		/* to the guest */
+	VHOST_NET_TX,		/* from the guest */
+	VHOST_NET_VQS,
+};
+
+/*
+ * What one turn may take before the other works of the worker have theirs:
+ * packets and bad buffers, and bytes.
+ */
+#define VHOST_NET_TURN_PACKETS	256
+#define VHOST_NET_TURN_BYTES	0x80000
+
+/* A packet that the backend has no room for is tried that often. */
+#define VHOST_NET_TX_TRIES	8
+
+/**
+ * struct vhost_net_vq - one ring of a network device
+ * @vq: the ring
+ * @hdr_len: bytes of the guest's virtio header
+ * @tries: TX: how often the backend refused the next packet
+ * @sock_watch: watches the backend: RX for packets, TX for room
+ *
+ * Protected by vq.mutex.
+ */
+struct vhost_net_vq {
+	struct vhost_vq vq;
+	u8 hdr_len;
+	u8 tries;
+	struct vhost_watch sock_watch;
+};
+
+/**
+ * struct vhost_net - one open /dev/vhost-net
+ * @device: what the core knows of it
+ * @vqs: its rings, as the core wants them
+ * @net_vqs: its rings
+ */
+struct vhost_net {
+	struct vhost_device device;
+	struct vhost_vq *vqs[VHOST_NET_VQS];
+	struct vhost_net_vq net_vqs[VHOST_NET_VQS];
+};
+
+static inline struct vhost_net_vq *to_net_vq(struct vhost_vq *vq)
+{
+	return container_of(vq, struct vhost_net_vq, vq);
+}
+
+/* May a turn go on? */
+static inline bool vhost_net_may_go_on(const struct vhost_tally *tally)
+{
+	return tally->tries < VHOST_NET_TURN_PACKETS &&
+	       tally->bytes < VHOST_NET_TURN_BYTES;
+}
+
+/* net.c APIs: */
+int vhost_net_set_backend(struct vhost_net *net, unsigned int index, int fd);
+int vhost_net_watch(struct vhost_net_vq *nvq);
+
+/* ioctl_net.c APIs: */
+long vhost_net_ioctl(struct vhost_net *net, unsigned int cmd,
+		     void __user *argp);
+
+/* net_tx.c APIs: */
+void vhost_net_tx(struct vhost_vq *vq);
+
+/* net_rx.c APIs: */
+void vhost_net_rx(struct vhost_vq *vq);
+
+#endif

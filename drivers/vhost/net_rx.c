@@ -1,0 +1,258 @@
+// SPDX-License-Identifier: GPL-2.0
+/*
+ * From the backend to the guest.
+ *
+ * A packet fills one buffer, or with mergeable buffers as many as it needs.
+ * They are gathered first, noted as used on the way, and all taken back if
+ * the guest has not made enough of them available yet.
+ */
+#include <linux/vhost.h>
+
+#include "net.h"
+#include "net_hdr.h"
+#include "uaccess.h"
+
+/* How a turn goes on after one packet, or ends. */
+enum rx_step {
+	RX_GO_ON,
+	RX_AGAIN,		/* with the next packet, or the next buffer */
+	RX_NO_PACKET,		/* wait for the backend */
+	RX_NO_BUFFER,		/* wait for the guest */
+	RX_BROKEN,
+};
+
+/**
+ * struct rx_room - buffers gathered for one packet
+ * @segments: entries of vq->iov in use
+ * @buffers: how many buffers they are from
+ * @len: bytes to be filled: header and frame
+ * @left: bytes there is no room for yet
+ */
+struct rx_room {
+	int segments;
+	u16 buffers;
+	u32 len;
+	u32 left;
+};
+
+/* Take the gathered buffers, and @more handed out after them, back. */
+static void rx_release(struct vhost_vq *vq, struct rx_room *room, u16 more)
+{
+	vhost_ring_unput(&vq->ring, room->buffers);
+	vhost_ring_rewind(&vq->ring, room->buffers + more);
+}
+
+/*
+ * One of the buffers is bad. Give it back unused with all that were gathered
+ * before it, in the order they came; the packet will try the next ones.
+ */
+static enum rx_step rx_bad(struct vhost_vq *vq, struct rx_room *room,
+			   enum vhost_reason why)
+{
+	vhost_ring_blank(&vq->ring, room->buffers);
+	vhost_vq_complain(vq, why);
+	return RX_AGAIN;
+}
+
+static enum rx_step rx_too_big(struct vhost_vq *vq, struct rx_room *room,
+			       u16 more)
+{
+	rx_release(vq, room, more);
+	vhost_stats_reason(&vq->stats, VHOST_DROP_BIG);
+	vhost_backend_discard(vq->backend);
+	return RX_AGAIN;
+}
+
+static enum rx_step rx_stop(struct vhost_vq *vq, struct rx_room *room,
+			    enum rx_step step)
+{
+	rx_release(vq, room, 0);
+	return step;
+}
+
+/* Is there something against a buffer, apart from its descriptors? */
+static enum vhost_reason rx_check(struct vhost_net_vq *nvq,
+				  const struct rx_room *room,
+				  const struct vhost_chain *chain)
+{
+	if (unlikely(chain->out))
+		return VHOST_BAD_DIRECTION;
+	/* The header has to be in the first one. */
+	if (unlikely(!room->buffers && chain->in_len < nvq->hdr_len))
+		return VHOST_BAD_HDR;
+	return VHOST_OK;
+}
+
+/* Add one buffer. Return: RX_GO_ON, or how the attempt ends. */
+static enum rx_step rx_add_buffer(struct vhost_vq *vq, struct rx_room *room)
+{
+	struct vhost_chain chain = {
+		.iov = vq->iov + room->segments,
+		.max = VHOST_MAX_IOV - room->segments,
+	};
+	u32 len = 0;
+
+	switch (vhost_ring_next(vq, &chain)) {
+	case VHOST_FETCH_EMPTY:
+		return rx_stop(vq, room, RX_NO_BUFFER);
+	case VHOST_FETCH_BROKEN:
+		return rx_stop(vq, room, RX_BROKEN);
+	case VHOST_FETCH_BAD:
+		/* Too long only because of the buffers before it? */
+		if (chain.bad == VHOST_BAD_LONG && room->buffers)
+			return rx_too_big(vq, room, 1);
+		break;
+	case VHOST_FETCH_OK:
+		chain.bad = rx_check(to_net_vq(vq), room, &chain);
+		len = min_t(u64, chain.in_len, room->left);
+		break;
+	}
+
+	vhost_ring_put(vq, chain.id, len);
+	room->buffers++;
+	if (unlikely(chain.bad))
+		return rx_bad(vq, room, chain.bad);
+	room->segments += chain.num;
+	room->left -= len;
+	return RX_GO_ON;
+}
+
+/* Gather buffers for one packet. Return: RX_GO_ON if they suffice. */
+static enum rx_step rx_gather(struct vhost_vq *vq, struct rx_room *room)
+{
+	bool merge = vhost_has(vq, VIRTIO_NET_F_MRG_RXBUF);
+	u16 max = merge ? VHOST_MAX_IOV : 1;
+	enum rx_step step;
+
+	while (room->left) {
+		if (room->buffers == max)
+			return rx_too_big(vq, room, 0);
+		step = rx_add_buffer(vq, room);
+		if (step != RX_GO_ON)
+			return step;
+	}
+	return RX_GO_ON;
+}
+
+/* Tell the guest over how many buffers the packet is spread. */
+static int rx_put_buffers(struct vhost_vq *vq, const struct rx_room *room)
+{
+	const size_t at = offsetof(struct virtio_net_hdr_mrg_rxbuf,
+				   num_buffers);
+	__virtio16 num = vhost_cpu_to_16(&vq->ring, room->buffers);
+	struct iov_iter to;
+
+	if (likely(vq->iov->iov_len >= at + sizeof(num)))
+		return vhost_ring_write(vq->iov->iov_base + at, &num,
+					sizeof(num));
+
+	iov_iter_init(&to, ITER_DEST, vq->iov, room->segments, room->len);
+	iov_iter_advance(&to, at);
+	return copy_to_iter(&num, sizeof(num), &to) == sizeof(num) ?
+	       0 : -EFAULT;
+}
+
+/* Fill the gathered buffers. The packet is gone, whatever the result. */
+static int rx_fill(struct vhost_vq *vq, const struct rx_room *room)
+{
+	u8 hdr_len = to_net_vq(vq)->hdr_len;
+	struct vhost_backend *backend = vq->backend;
+	struct iov_iter to;
+	int err;
+
+	iov_iter_init(&to, ITER_DEST, vq->iov, room->segments, room->len);
+	if (!backend->hdr_len && iov_iter_zero(hdr_len, &to) != hdr_len) {
+		vhost_backend_discard(backend);
+		return -EFAULT;
+	}
+	err = vhost_backend_recv(backend, &to);
+	if (!err && vhost_net_hdr_has_buffers(hdr_len))
+		err = rx_put_buffers(vq, room);
+	return err;
+}
+
+static enum rx_step rx_packet(struct vhost_vq *vq, struct vhost_tally *tally)
+{
+	u32 frame_len = vhost_backend_peek(vq->backend);
+	u32 len = frame_len + to_net_vq(vq)->hdr_len;
+	struct rx_room room = { .len = len, .left = len };
+	enum rx_step step;
+	int err;
+
+	if (!frame_len)
+		return RX_NO_PACKET;
+	step = rx_gather(vq, &room);
+	if (step != RX_GO_ON)
+		return step;
+
+	err = rx_fill(vq, &room);
+	if (unlikely(err == -EFAULT))
+		return rx_bad(vq, &room, VHOST_BAD_DATA);
+	if (unlikely(err)) {
+		vhost_vq_complain(vq, VHOST_DROP_BACKEND);
+		return rx_stop(vq, &room, RX_AGAIN);
+	}
+	tally->packets++;
+	tally->bytes += frame_len;
+	return RX_GO_ON;
+}
+
+/* Nothing to be done for now. Return: true if that has changed already. */
+static bool rx_idle(struct vhost_vq *vq, enum rx_step step)
+{
+	bool more;
+
+	vhost_vq_complete(vq);
+	if (step == RX_NO_PACKET) {
+		/* The next packet is what wakes us: no need for kicks. */
+		vhost_net_watch(to_net_vq(vq));
+		return false;
+	}
+	more = vhost_ring_kick_on(vq) && step == RX_NO_BUFFER;
+	if (more)
+		vhost_ring_kick_off(vq);
+	return more;
+}
+
+static void rx_turn(struct vhost_vq *vq, struct vhost_tally *tally)
+{
+	enum rx_step step;
+
+	vhost_ring_kick_off(vq);
+	for (; vhost_net_may_go_on(tally); tally->tries++) {
+		if (vhost_ring_put_full(&vq->ring)) {
+			vhost_vq_complete(vq);
+			/* Ring memory is gone: no room to note more. */
+			if (vq->ring.put_num)
+				break;
+		}
+		step = rx_packet(vq, tally);
+		if (step == RX_GO_ON || step == RX_AGAIN)
+			continue;
+		if (!rx_idle(vq, step))
+			return;
+	}
+	vhost_vq_complete(vq);
+	if (vq->state == VHOST_VQ_RUNNING)
+		vhost_vq_queue(vq);
+}
+
+/**
+ * vhost_net_rx() - go through the receive ring
+ * @vq: the ring
+ *
+ * Context: the worker. Takes vq->mutex.
+ */
+void vhost_net_rx(struct vhost_vq *vq)
+{
+	struct vhost_tally tally = {};
+
+	mutex_lock(&vq->mutex);
+	if (vq->backend) {
+		vhost_watch_stop(&to_net_vq(vq)->sock_watch);
+		rx_turn(vq, &tally);
+		vhost_stats_add(&vq->stats, &tally);
+		vhost_vq_report(vq);
+	}
+	mutex_unlock(&vq->mutex);
+}

@@ -1,0 +1,174 @@
+/* SPDX-License-Identifier: GPL-2.0 */
+/*
+ * What the rest of the driver knows of a virtqueue's format: nothing but the
+ * verbs below. Format code (ring_split.c) hides behind them; which one runs is
+ * a switch on the layout, so that every call is direct.
+ *
+ *	verb		what it does
+ *	----		------------
+ *	start		sync with ring memory before the first buffer
+ *	next		hand out the next available buffer, as a chain
+ *	rewind(n)	take the last n buffers back, as if never handed out
+ *	put		note a buffer as used (in driver-private memory)
+ *	unput(n)	forget the last n notes
+ *	blank(n)	keep the last n notes, but with length 0
+ *	publish		show all noted buffers to the guest, in one run
+ *	need_call	does the guest want an interrupt for what it was shown?
+ *	kick_off	ask the guest not to kick
+ *	kick_on		ask it to kick; tells if buffers came in meanwhile
+ *
+ * Buffers are handed out and used in runs: next() reads up to VHOST_RING_RUN
+ * ring entries at a time, and publish() writes a run with at most two copies.
+ *
+ * All verbs need vq->mutex, and ring memory of the mm the thread is in.
+ */
+#ifndef VHOST_RING_H
+#define VHOST_RING_H
+
+#include <linux/types.h>
+#include <uapi/linux/virtio_ring.h>
+
+struct vhost_vq;
+struct vhost_chain;
+
+/* Ring entries read at a time, and used buffers after which to publish. */
+#define VHOST_RING_RUN		64
+/* Segments one buffer, or the buffers of one packet, can have. */
+#define VHOST_MAX_IOV		1024
+/* Used buffers that can be noted: a full run and then one whole packet. */
+#define VHOST_RING_PUT_MAX	(VHOST_RING_RUN + VHOST_MAX_IOV)
+
+enum vhost_layout {
+	VHOST_LAYOUT_SPLIT,
+};
+
+/* What next() found. */
+enum vhost_fetch {
+	VHOST_FETCH_EMPTY,	/* no buffer available */
+	VHOST_FETCH_OK,		/* a buffer, described by the chain */
+	VHOST_FETCH_BAD,	/* unusable, but has an id: put it, len 0 */
+	VHOST_FETCH_BROKEN,	/* the ring itself makes no sense */
+};
+
+/**
+ * struct vhost_ring - the ring of one virtqueue, as the device sees it
+ * @desc: descriptor table, an address of the owner
+ * @avail: available ring, an address of the owner
+ * @used: used ring, an address of the owner
+ * @num: entries, a power of two
+ * @layout: enum vhost_layout
+ * @little_endian: byte order of ring fields
+ * @event_idx: VIRTIO_RING_F_EVENT_IDX was agreed on
+ * @notify_on_empty: VIRTIO_F_NOTIFY_ON_EMPTY was agreed on
+ * @kicks_off: the guest was asked not to kick
+ * @call_valid: @call_idx says when need_call() was last asked
+ * @next_avail: index of the next buffer to hand out
+ * @avail_idx: the guest's index when last read; never behind @next_avail
+ * @run_start: index of the first cached available entry
+ * @run_num: cached entries from @run_start on
+ * @desc_first: number of the first cached descriptor
+ * @desc_num: cached descriptors from @desc_first on
+ * @next_used: index of the next used entry to write
+ * @call_idx: @next_used at the last need_call()
+ * @put_num: buffers noted in @puts and not yet published
+ * @heads: the cached available entries
+ * @descs: the cached descriptors, still in the guest's byte order
+ * @puts: noted used buffers, in ring format
+ *
+ * All fields are protected by the vq's mutex. The two caches hold entries of
+ * buffers that are available and not handed out, which the guest may not
+ * change; one that does only fools itself, since each entry is looked at once.
+ */
+struct vhost_ring {
+	struct vring_desc __user *desc;
+	struct vring_avail __user *avail;
+	struct vring_used __user *used;
+	u32 num;
+	u8 layout;
+	bool little_endian;
+	bool event_idx;
+	bool notify_on_empty;
+	bool kicks_off;
+	bool call_valid;
+
+	u16 next_avail;
+	u16 avail_idx;
+	u16 run_start;
+	u16 run_num;
+	u16 desc_first;
+	u16 desc_num;
+
+	u16 next_used;
+	u16 call_idx;
+	u16 put_num;
+
+	__virtio16 *heads;
+	struct vring_desc *descs;
+	struct vring_used_elem *puts;
+};
+
+/* ring_split.c APIs: */
+bool vhost_split_valid(const struct vhost_ring *ring);
+int vhost_split_start(struct vhost_vq *vq);
+enum vhost_fetch vhost_split_next(struct vhost_vq *vq,
+				  struct vhost_chain *chain);
+int vhost_split_publish(struct vhost_vq *vq);
+bool vhost_split_need_call(struct vhost_vq *vq);
+void vhost_split_kick_off(struct vhost_vq *vq);
+bool vhost_split_kick_on(struct vhost_vq *vq);
+
+/**
+ * vhost_ring_forget() - drop what was read ahead
+ * @ring: the ring
+ *
+ * For whoever changes where the ring is or where it goes on.
+ */
+static inline void vhost_ring_forget(struct vhost_ring *ring)
+{
+	ring->avail_idx = ring->next_avail;
+	ring->run_num = 0;
+	ring->desc_num = 0;
+}
+
+/**
+ * vhost_ring_rewind() - take buffers back
+ * @ring: the ring
+ * @n: how many of the buffers handed out last
+ *
+ * They must not have been put.
+ */
+static inline void vhost_ring_rewind(struct vhost_ring *ring, u16 n)
+{
+	ring->next_avail -= n;
+}
+
+/* Time to publish: a run of buffers is noted. */
+static inline bool vhost_ring_put_full(const struct vhost_ring *ring)
+{
+	return ring->put_num >= VHOST_RING_RUN;
+}
+
+/**
+ * vhost_ring_unput() - as if the last @n buffers had not been noted
+ * @ring: the ring
+ * @n: how many
+ */
+static inline void vhost_ring_unput(struct vhost_ring *ring, u16 n)
+{
+	ring->put_num -= n;
+}
+
+/**
+ * vhost_ring_blank() - as if nothing was written to the last @n noted buffers
+ * @ring: the ring
+ * @n: how many
+ */
+static inline void vhost_ring_blank(struct vhost_ring *ring, u16 n)
+{
+	u16 i;
+
+	for (i = ring->put_num - n; i != ring->put_num; i++)
+		ring->puts[i].len = 0;
+}
+
+#endif

@@ -1,0 +1,484 @@
+// SPDX-License-Identifier: GPL-2.0
+/*
+ * The split ring: VIRTIO 1.x, "Split Virtqueues".
+ *
+ *	memory			written by	read by
+ *	------			----------	-------
+ *	descriptor table	guest		device
+ *	avail: ring, idx	guest		device
+ *	avail: flags		guest		device	(calls wanted?)
+ *	avail: used_event	guest		device	(call after which?)
+ *	used: ring, idx		device		guest
+ *	used: flags		device		guest	(kicks wanted?)
+ *	used: avail_event	device		guest	(kick after which?)
+ *
+ * used_event and avail_event follow the rings' last entries, and take the
+ * place of the flags when VIRTIO_RING_F_EVENT_IDX was agreed on.
+ *
+ * Barriers, ours on the left, the guest's counterpart on the right:
+ *
+ *	A  read avail idx, then its entries	write entries, then avail idx
+ *	B  write used entries, then used idx	read used idx, then its entries
+ *	C  ask for kicks, then read avail idx	write avail idx, then look
+ *						whether kicks are wanted
+ *	D  write used idx, then look whether	ask for calls, then read
+ *	   calls are wanted			used idx
+ *
+ * Without A or B one side sees entries from before; without C both sides go
+ * to sleep with a buffer available; without D both sleep with a buffer used.
+ */
+#include <linux/minmax.h>
+#include <linux/vhost.h>
+
+#include "chain.h"
+#include "uaccess.h"
+#include "vhost.h"
+
+/* Descriptors of an indirect table that are copied at once. */
+#define SPLIT_TABLE_RUN	16
+
+/**
+ * struct split_table - descriptors, wherever they are
+ * @user: the ring's own table, an address of the owner; NULL if indirect
+ * @gpa: an indirect table, an address of the guest
+ * @cache: copy of some of its entries
+ * @first: number of the first cached entry
+ * @cached: entries in @cache
+ * @num: entries of the table
+ */
+struct split_table {
+	struct vring_desc __user *user;
+	struct vhost_gpa gpa;
+	struct vring_desc *cache;
+	u32 first;
+	u32 cached;
+	u32 num;
+};
+
+/* Event indices lie behind the rings' last entries. */
+static __virtio16 __user *used_event(const struct vhost_ring *ring)
+{
+	return &ring->avail->ring[ring->num];
+}
+
+static __virtio16 __user *avail_event(const struct vhost_ring *ring)
+{
+	return (__virtio16 __user *)&ring->used->ring[ring->num];
+}
+
+/**
+ * vhost_split_valid() - can the three parts be the owner's memory at all?
+ * @ring: the ring
+ */
+bool vhost_split_valid(const struct vhost_ring *ring)
+{
+	size_t event = ring->event_idx ? sizeof(__virtio16) : 0;
+
+	return access_ok(ring->desc, sizeof(*ring->desc) * ring->num) &&
+	       access_ok(ring->avail, struct_size(ring->avail, ring,
+						  ring->num) + event) &&
+	       access_ok(ring->used, struct_size(ring->used, ring,
+						 ring->num) + event);
+}
+
+/**
+ * vhost_split_start() - sync with ring memory before the first buffer
+ * @vq: the ring's queue
+ *
+ * The guest may have used the ring before, with us or with someone else: the
+ * used index goes on from what memory says.
+ *
+ * Context: under vq->mutex, in the owner's mm.
+ * Return: 0 or -EFAULT.
+ */
+int vhost_split_start(struct vhost_vq *vq)
+{
+	struct vhost_ring *ring = &vq->ring;
+	int err;
+
+	ring->kicks_off = false;
+	err = vhost_ring_put16(ring, 0, &ring->used->flags);
+	if (err)
+		return err;
+	err = vhost_ring_get16(ring, &ring->next_used, &ring->used->idx);
+	if (err)
+		return err;
+
+	ring->put_num = 0;
+	ring->call_valid = false;
+	vhost_ring_forget(ring);
+	return 0;
+}
+
+/*
+ * Of the entries just read, cache the descriptors they name if they ascend
+ * within a window: drivers hand out descriptors that way for most of the time.
+ */
+static int cache_descs(struct vhost_ring *ring)
+{
+	u16 first = vhost16_to_cpu(ring, ring->heads[0]);
+	u16 last = first, i, head;
+
+	ring->desc_num = 0;
+	if (first >= ring->num)
+		return 0;
+
+	for (i = 1; i < ring->run_num; i++) {
+		head = vhost16_to_cpu(ring, ring->heads[i]);
+		if (head <= last || head >= ring->num ||
+		    head - first >= VHOST_RING_RUN)
+			break;
+		last = head;
+	}
+	if (last == first)
+		return 0;
+
+	if (vhost_ring_read(ring->descs, &ring->desc[first],
+			    (last - first + 1) * sizeof(*ring->descs)))
+		return -EFAULT;
+	ring->desc_first = first;
+	ring->desc_num = last - first + 1;
+	return 0;
+}
+
+/* Read a run of available entries, from the next one on. */
+static int cache_heads(struct vhost_ring *ring)
+{
+	u16 slot = ring->next_avail & (ring->num - 1);
+	u16 num = min3((u32)(u16)(ring->avail_idx - ring->next_avail),
+		       ring->num - slot, (u32)VHOST_RING_RUN);
+
+	ring->run_num = 0;
+	if (vhost_ring_read(ring->heads, &ring->avail->ring[slot],
+			    num * sizeof(*ring->heads)))
+		return -EFAULT;
+	ring->run_start = ring->next_avail;
+	ring->run_num = num;
+	return cache_descs(ring);
+}
+
+/* Look for more than we know of. Return: enum vhost_fetch. */
+static enum vhost_fetch refill(struct vhost_vq *vq)
+{
+	struct vhost_ring *ring = &vq->ring;
+	u16 idx;
+
+	if (ring->avail_idx == ring->next_avail) {
+		if (vhost_ring_get16(ring, &idx, &ring->avail->idx))
+			return vhost_vq_break(vq, VHOST_BAD_RING);
+		if (unlikely((u16)(idx - ring->next_avail) > ring->num))
+			return vhost_vq_break(vq, VHOST_BAD_INDEX);
+		if (idx == ring->next_avail)
+			return VHOST_FETCH_EMPTY;
+		ring->avail_idx = idx;
+		smp_rmb(); /* A */
+	}
+	if (cache_heads(ring))
+		return vhost_vq_break(vq, VHOST_BAD_RING);
+	return VHOST_FETCH_OK;
+}
+
+/* Copy one entry of a table, of which each entry is looked at once. */
+static int table_get(struct vhost_vq *vq, const struct split_table *table,
+		     u32 i, struct vring_desc *desc)
+{
+	struct vhost_gpa gpa = table->gpa;
+
+	if (i - table->first < table->cached) {
+		*desc = table->cache[i - table->first];
+		return 0;
+	}
+	if (table->user)
+		return vhost_ring_read(desc, &table->user[i], sizeof(*desc));
+	gpa.addr += i * sizeof(*desc);
+	return vhost_copy_from_gpa(vq, desc, gpa, sizeof(*desc));
+}
+
+static bool desc_has(const struct vhost_ring *ring,
+		     const struct vring_desc *desc, u16 flag)
+{
+	return vhost16_to_cpu(ring, desc->flags) & flag;
+}
+
+static struct vhost_gpa desc_addr(const struct vhost_ring *ring,
+				  const struct vring_desc *desc)
+{
+	return (struct vhost_gpa) { vhost64_to_cpu(ring, desc->addr) };
+}
+
+static int add_desc(struct vhost_vq *vq, struct vhost_chain *chain,
+		    const struct vring_desc *desc)
+{
+	const struct vhost_ring *ring = &vq->ring;
+
+	return vhost_chain_add(vq, chain, desc_addr(ring, desc),
+			       vhost32_to_cpu(ring, desc->len),
+			       desc_has(ring, desc, VRING_DESC_F_WRITE));
+}
+
+/* Number of the descriptor after @desc, or -EINVAL if there can't be one. */
+static int next_desc(const struct vhost_ring *ring,
+		     const struct split_table *table, u32 seen,
+		     const struct vring_desc *desc, struct vhost_chain *chain)
+{
+	u16 next = vhost16_to_cpu(ring, desc->next);
+
+	if (next >= table->num)
+		return vhost_chain_fail(chain, VHOST_BAD_NEXT);
+	if (seen == table->num)
+		return vhost_chain_fail(chain, VHOST_BAD_LOOP);
+	return next;
+}
+
+/* An indirect table: same walk as the ring's own, nesting forbidden. */
+static int walk_table(struct vhost_vq *vq, struct vhost_chain *chain,
+		      struct split_table *table)
+{
+	const struct vhost_ring *ring = &vq->ring;
+	struct vring_desc desc;
+	u32 seen = 0;
+	int i = 0, err;
+
+	do {
+		if (table_get(vq, table, i, &desc) ||
+		    desc_has(ring, &desc, VRING_DESC_F_INDIRECT))
+			return vhost_chain_fail(chain, VHOST_BAD_INDIRECT);
+		err = add_desc(vq, chain, &desc);
+		if (err)
+			return err;
+		if (!desc_has(ring, &desc, VRING_DESC_F_NEXT))
+			return 0;
+		i = next_desc(ring, table, ++seen, &desc, chain);
+	} while (i >= 0);
+	return i;
+}
+
+/* Up to 65536 entries can be named by a 16-bit successor. */
+static int walk_indirect(struct vhost_vq *vq, struct vhost_chain *chain,
+			 const struct vring_desc *indirect)
+{
+	const struct vhost_ring *ring = &vq->ring;
+	u32 len = vhost32_to_cpu(ring, indirect->len);
+	struct vring_desc run[SPLIT_TABLE_RUN];
+	struct split_table table = {
+		.gpa = desc_addr(ring, indirect),
+		.cache = run,
+		.num = len / sizeof(*run),
+	};
+
+	if (!len || len % sizeof(*run) || table.num > U16_MAX + 1)
+		return vhost_chain_fail(chain, VHOST_BAD_INDIRECT);
+
+	table.cached = min_t(u32, table.num, SPLIT_TABLE_RUN);
+	if (vhost_copy_from_gpa(vq, run, table.gpa,
+				table.cached * sizeof(*run)))
+		return vhost_chain_fail(chain, VHOST_BAD_INDIRECT);
+	return walk_table(vq, chain, &table);
+}
+
+/* Walk the descriptors from @head on. Return: 0, or -EINVAL and chain->bad. */
+static int walk_ring(struct vhost_vq *vq, struct vhost_chain *chain, u16 head)
+{
+	struct vhost_ring *ring = &vq->ring;
+	struct split_table table = {
+		.user = ring->desc,
+		.cache = ring->descs,
+		.first = ring->desc_first,
+		.cached = ring->desc_num,
+		.num = ring->num,
+	};
+	struct vring_desc desc;
+	u32 seen = 0;
+	int i = head, err;
+
+	do {
+		if (table_get(vq, &table, i, &desc))
+			return vhost_chain_fail(chain, VHOST_BAD_RING);
+		if (desc_has(ring, &desc, VRING_DESC_F_INDIRECT))
+			err = walk_indirect(vq, chain, &desc);
+		else
+			err = add_desc(vq, chain, &desc);
+		if (err)
+			return err;
+		if (!desc_has(ring, &desc, VRING_DESC_F_NEXT))
+			return 0;
+		i = next_desc(ring, &table, ++seen, &desc, chain);
+	} while (i >= 0);
+	return i;
+}
+
+/**
+ * vhost_split_next() - hand out the next available buffer
+ * @vq: the ring's queue
+ * @chain: where to describe it
+ *
+ * Context: under vq->mutex, in the owner's mm.
+ * Return: enum vhost_fetch; with VHOST_FETCH_BAD, chain->id is the buffer.
+ */
+enum vhost_fetch vhost_split_next(struct vhost_vq *vq,
+				  struct vhost_chain *chain)
+{
+	struct vhost_ring *ring = &vq->ring;
+	u16 off = ring->next_avail - ring->run_start;
+	enum vhost_fetch found;
+	u16 head;
+
+	if (off >= ring->run_num) {
+		found = refill(vq);
+		if (found != VHOST_FETCH_OK)
+			return found;
+		off = 0;
+	}
+
+	head = vhost16_to_cpu(ring, ring->heads[off]);
+	if (unlikely(head >= ring->num)) {
+		/* Look at memory again next time: it may have been mended. */
+		ring->run_num = 0;
+		return vhost_vq_break(vq, VHOST_BAD_HEAD);
+	}
+
+	vhost_chain_start(chain, head);
+	if (unlikely(walk_ring(vq, chain, head))) {
+		if (chain->bad == VHOST_BAD_RING) {
+			ring->run_num = 0;
+			return vhost_vq_break(vq, VHOST_BAD_RING);
+		}
+		ring->next_avail++;
+		return VHOST_FETCH_BAD;
+	}
+	ring->next_avail++;
+	return VHOST_FETCH_OK;
+}
+
+/* Write noted buffers @from to @to to ring slots that do not wrap. */
+static int write_used(struct vhost_ring *ring, u16 from, u16 num)
+{
+	u16 slot = (ring->next_used + from) & (ring->num - 1);
+
+	return vhost_ring_write(&ring->used->ring[slot], &ring->puts[from],
+				num * sizeof(*ring->puts));
+}
+
+/**
+ * vhost_split_publish() - show all noted buffers to the guest
+ * @vq: the ring's queue
+ *
+ * Context: under vq->mutex, in the owner's mm.
+ * Return: 0, or -EFAULT when ring memory is gone; the buffers then stay noted
+ * for the next try.
+ */
+int vhost_split_publish(struct vhost_vq *vq)
+{
+	struct vhost_ring *ring = &vq->ring;
+	u16 slot = ring->next_used & (ring->num - 1);
+	u16 num = min_t(u32, ring->put_num, ring->num - slot);
+	int err;
+
+	err = write_used(ring, 0, num);
+	if (!err && num < ring->put_num)
+		err = write_used(ring, num, ring->put_num - num);
+	if (err)
+		return err;
+
+	smp_wmb(); /* B */
+	err = vhost_ring_put16(ring, ring->next_used + ring->put_num,
+			       &ring->used->idx);
+	if (err)
+		return err;
+
+	ring->next_used += ring->put_num;
+	ring->put_num = 0;
+	return 0;
+}
+
+/* Has an index moved past @event when it went from @old to @new? */
+static bool event_passed(u16 event, u16 new, u16 old)
+{
+	return (u16)(new - event - 1) < (u16)(new - old);
+}
+
+/**
+ * vhost_split_need_call() - does the guest want an interrupt?
+ * @vq: the ring's queue
+ *
+ * To be asked once after each publish. What can't be read is taken for a yes.
+ *
+ * Context: under vq->mutex, in the owner's mm.
+ */
+bool vhost_split_need_call(struct vhost_vq *vq)
+{
+	struct vhost_ring *ring = &vq->ring;
+	u16 old = ring->call_idx, new = ring->next_used, event, flags;
+	bool valid = ring->call_valid;
+
+	ring->call_idx = new;
+	ring->call_valid = true;
+
+	smp_mb(); /* D */
+	if (ring->notify_on_empty && ring->avail_idx == ring->next_avail)
+		return true;
+
+	if (!ring->event_idx) {
+		if (vhost_ring_get16(ring, &flags, &ring->avail->flags))
+			return true;
+		return !(flags & VRING_AVAIL_F_NO_INTERRUPT);
+	}
+
+	if (!valid)
+		return true;
+	if (vhost_ring_get16(ring, &event, used_event(ring)))
+		return true;
+	return event_passed(event, new, old);
+}
+
+/**
+ * vhost_split_kick_off() - ask the guest not to kick
+ * @vq: the ring's queue
+ *
+ * With event indices there is nothing to write: after one kick the guest is
+ * silent until the event index moves.
+ *
+ * Context: under vq->mutex, in the owner's mm.
+ */
+void vhost_split_kick_off(struct vhost_vq *vq)
+{
+	struct vhost_ring *ring = &vq->ring;
+
+	if (ring->kicks_off)
+		return;
+	ring->kicks_off = true;
+	/* A guest that can't be told kicks in vain; no harm is done. */
+	if (!ring->event_idx)
+		vhost_ring_put16(ring, VRING_USED_F_NO_NOTIFY,
+				 &ring->used->flags);
+}
+
+/**
+ * vhost_split_kick_on() - ask the guest to kick
+ * @vq: the ring's queue
+ *
+ * Entries that were seen but not taken do not count as new: someone who
+ * waits for more than there is would otherwise never sleep.
+ *
+ * Context: under vq->mutex, in the owner's mm.
+ * Return: true if buffers came in since the guest's index was last read.
+ */
+bool vhost_split_kick_on(struct vhost_vq *vq)
+{
+	struct vhost_ring *ring = &vq->ring;
+	u16 idx;
+	int err;
+
+	ring->kicks_off = false;
+	if (ring->event_idx)
+		err = vhost_ring_put16(ring, ring->avail_idx,
+				       avail_event(ring));
+	else
+		err = vhost_ring_put16(ring, 0, &ring->used->flags);
+	smp_mb(); /* C */
+	if (err || vhost_ring_get16(ring, &idx, &ring->avail->idx)) {
+		vhost_vq_break(vq, VHOST_BAD_RING);
+		return false;
+	}
+	return idx != ring->avail_idx;
+}

@@ -1,0 +1,242 @@
+// SPDX-License-Identifier: GPL-2.0
+/*
+ * A device's life: opened, owned, given memory, reset, closed.
+ */
+#include <linux/err.h>
+#include <linux/mm.h>
+#include <linux/sched/mm.h>
+#include <linux/vhost.h>
+
+#include "vhost.h"
+
+/**
+ * vhost_device_init() - make a zeroed structure a device
+ * @device: the structure
+ * @ops: what kind of device
+ * @vqs: its rings, each initialised by vhost_vq_init()
+ * @num_vqs: how many
+ */
+void vhost_device_init(struct vhost_device *device,
+		       const struct vhost_device_ops *ops,
+		       struct vhost_vq **vqs, unsigned int num_vqs)
+{
+	mutex_init(&device->mutex);
+	device->ops = ops;
+	device->vqs = vqs;
+	device->num_vqs = num_vqs;
+}
+
+/**
+ * vhost_device_check_owner() - does the device belong to the caller?
+ * @device: the device
+ *
+ * Return: 0, or -EPERM for other processes and without an owner.
+ */
+int vhost_device_check_owner(struct vhost_device *device)
+{
+	lockdep_assert_held(&device->mutex);
+	return device->mm && device->mm == current->mm ? 0 : -EPERM;
+}
+
+static void free_vqs(struct vhost_device *device, unsigned int num)
+{
+	while (num--)
+		vhost_vq_free(device->vqs[num]);
+}
+
+static int alloc_vqs(struct vhost_device *device)
+{
+	unsigned int i;
+	int err;
+
+	for (i = 0; i < device->num_vqs; i++) {
+		err = vhost_vq_alloc(device->vqs[i]);
+		if (err) {
+			free_vqs(device, i);
+			return err;
+		}
+	}
+	return 0;
+}
+
+/**
+ * vhost_device_set_owner() - tie the device to the current process
+ * @device: the device
+ *
+ * Return: 0; -EBUSY if it is tied already; -ENOMEM or what else kept the
+ * worker from starting, and nothing has changed.
+ */
+int vhost_device_set_owner(struct vhost_device *device)
+{
+	struct vhost_worker *worker;
+	unsigned int i;
+	int err;
+
+	lockdep_assert_held(&device->mutex);
+	if (device->mm)
+		return -EBUSY;
+	device->mm = get_task_mm(current);
+	if (!device->mm)
+		return -ESRCH;
+
+	err = alloc_vqs(device);
+	if (err)
+		goto put_mm;
+
+	worker = vhost_worker_create(device->mm);
+	if (IS_ERR(worker)) {
+		err = PTR_ERR(worker);
+		goto free_vqs;
+	}
+	device->worker = worker;
+	for (i = 0; i < device->num_vqs; i++)
+		device->vqs[i]->worker = worker;
+	return 0;
+
+free_vqs:
+	free_vqs(device, device->num_vqs);
+put_mm:
+	mmput(device->mm);
+	device->mm = NULL;
+	return err;
+}
+
+/*
+ * The order matters: backends go first, so that works find nothing to do;
+ * then what queues works; then the works themselves; then what they used.
+ */
+static void drop_owner(struct vhost_device *device)
+{
+	unsigned int i;
+
+	device->ops->stop(device);
+	for (i = 0; i < device->num_vqs; i++) {
+		struct vhost_vq *vq = device->vqs[i];
+
+		mutex_lock(&vq->mutex);
+		vhost_vq_drop_eventfds(vq);
+		mutex_unlock(&vq->mutex);
+	}
+	vhost_worker_destroy(device->worker);
+	device->worker = NULL;
+
+	for (i = 0; i < device->num_vqs; i++) {
+		struct vhost_vq *vq = device->vqs[i];
+
+		mutex_lock(&vq->mutex);
+		vq->worker = NULL;
+		vhost_vq_reset(vq);
+		device->ops->set_features(vq);
+		mutex_unlock(&vq->mutex);
+		vhost_vq_free(vq);
+	}
+	vhost_mem_free(device->mem);
+	device->mem = NULL;
+	if (device->mm)
+		mmput(device->mm);
+	device->mm = NULL;
+	device->backend_features = 0;
+}
+
+/**
+ * vhost_device_reset_owner() - back to the state after open()
+ * @device: the device, of the current process
+ *
+ * What is left is an empty memory table, so that rings can be set up again
+ * in any order.
+ *
+ * Return: 0 or -ENOMEM, and nothing has changed.
+ */
+int vhost_device_reset_owner(struct vhost_device *device)
+{
+	struct vhost_mem *mem;
+
+	lockdep_assert_held(&device->mutex);
+	mem = vhost_mem_create(NULL, 0);
+	if (IS_ERR(mem))
+		return PTR_ERR(mem);
+	drop_owner(device);
+	vhost_device_set_mem(device, mem);
+	return 0;
+}
+
+/**
+ * vhost_device_destroy() - end a device that nobody can reach any more
+ * @device: the device
+ */
+void vhost_device_destroy(struct vhost_device *device)
+{
+	mutex_lock(&device->mutex);
+	drop_owner(device);
+	mutex_unlock(&device->mutex);
+}
+
+/**
+ * vhost_device_set_mem() - replace the memory table
+ * @device: the device
+ * @mem: the new table
+ *
+ * Rings may run: each goes on with the new table at its next buffer.
+ */
+void vhost_device_set_mem(struct vhost_device *device, struct vhost_mem *mem)
+{
+	unsigned int i;
+
+	lockdep_assert_held(&device->mutex);
+	for (i = 0; i < device->num_vqs; i++) {
+		struct vhost_vq *vq = device->vqs[i];
+
+		mutex_lock(&vq->mutex);
+		vq->mem = mem;
+		vq->last_region = NULL;
+		mutex_unlock(&vq->mutex);
+	}
+	vhost_mem_free(device->mem);
+	device->mem = mem;
+}
+
+/*
+ * The layout of ring and header must not change under a running ring: the
+ * guest would see half of its buffers in one form and half in the other.
+ */
+static bool running(struct vhost_device *device)
+{
+	unsigned int i;
+	unsigned int num = 0;
+
+	for (i = 0; i < device->num_vqs; i++) {
+		mutex_lock(&device->vqs[i]->mutex);
+		num += !!device->vqs[i]->backend;
+		mutex_unlock(&device->vqs[i]->mutex);
+	}
+	return num;
+}
+
+/**
+ * vhost_device_set_features() - agree on features
+ * @device: the device
+ * @features: bits
+ *
+ * Return: 0; -EOPNOTSUPP for bits that are not offered; -EBUSY for a change
+ * while a ring runs.
+ */
+int vhost_device_set_features(struct vhost_device *device, u64 features)
+{
+	unsigned int i;
+
+	lockdep_assert_held(&device->mutex);
+	if (features & ~device->ops->features)
+		return -EOPNOTSUPP;
+	if (features != device->vqs[0]->features && running(device))
+		return -EBUSY;
+
+	for (i = 0; i < device->num_vqs; i++) {
+		struct vhost_vq *vq = device->vqs[i];
+
+		mutex_lock(&vq->mutex);
+		vhost_vq_set_features(vq, features);
+		device->ops->set_features(vq);
+		mutex_unlock(&vq->mutex);
+	}
+	return 0;
+}

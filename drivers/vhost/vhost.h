@@ -1,0 +1,245 @@
+/* SPDX-License-Identifier: GPL-2.0 */
+/*
+ * The core of the driver: a device with its owner, its memory and its rings.
+ * It knows nothing of packets; what a ring's buffers mean is the business of
+ * whoever registers a handler for it (net.c).
+ *
+ * Locks, outermost first:
+ *
+ *	device->mutex	one ioctl at a time; owner, worker, memory table
+ *	vq->mutex	one ring: its configuration, its memory, its backend;
+ *			held by the worker for as long as it works on the ring.
+ *			Of two rings, the one with the lower index first.
+ *
+ * A worker takes vq->mutex and nothing else. So whoever waits for a worker
+ * (vhost_worker_flush()) may hold device->mutex, but no vq->mutex.
+ *
+ * Lifetimes: what a ring's work uses (backend, memory table, eventfds) is
+ * exchanged under vq->mutex, after which no work started later sees the old
+ * one; as works hold the mutex throughout, none still runs with it either.
+ */
+#ifndef VHOST_VHOST_H
+#define VHOST_VHOST_H
+
+#include <linux/mutex.h>
+#include <linux/types.h>
+#include <linux/virtio_byteorder.h>
+
+#include "chain.h"
+#include "mem.h"
+#include "notify.h"
+#include "ring.h"
+#include "stats.h"
+#include "worker.h"
+
+struct file;
+struct seq_file;
+struct vhost_backend;
+struct vhost_device;
+
+enum vhost_vq_state {
+	VHOST_VQ_STOPPED,	/* no backend: work does nothing */
+	VHOST_VQ_RUNNING,
+	VHOST_VQ_BROKEN,	/* the ring made no sense; tried at each kick */
+};
+
+/**
+ * struct vhost_vq - one virtqueue
+ * @mutex: protects all of it, but for @work and the kicks counted in @stats
+ * @state: see enum vhost_vq_state
+ * @broken: why, when @state is VHOST_VQ_BROKEN
+ * @err_due: the error eventfd is to be signalled at the end of this run
+ * @ring: the ring
+ * @last_region: where the last translation ended up; belongs to @mem
+ * @mem: the device's memory table
+ * @iov: VHOST_MAX_IOV segments for the buffers at hand
+ * @backend: where packets come from or go to; NULL when stopped
+ * @call: to be signalled when buffers were used
+ * @err: to be signalled when something is wrong
+ * @kick: to be watched for kicks
+ * @kick_watch: watches @kick
+ * @features: bits agreed on, the same in all rings of a device
+ * @index: number of the ring in its device
+ * @device: the device
+ * @worker: does @work; set while the device has an owner
+ * @work: calls @handle
+ * @handle: goes through the ring; called in the worker, takes the mutex
+ * @stats: counters
+ */
+struct vhost_vq {
+	struct mutex mutex;	/* all but work and stats.kicks */
+	enum vhost_vq_state state;
+	enum vhost_reason broken;
+	bool err_due;
+	struct vhost_ring ring;
+	const struct vhost_region *last_region;
+	const struct vhost_mem *mem;
+	struct iovec *iov;
+	struct vhost_backend *backend;
+	struct eventfd_ctx *call;
+	struct eventfd_ctx *err;
+	struct file *kick;
+	struct vhost_watch kick_watch;
+	u64 features;
+	unsigned int index;
+	struct vhost_device *device;
+	struct vhost_worker *worker;
+	struct vhost_work work;
+	void (*handle)(struct vhost_vq *vq);
+	struct vhost_stats stats;
+};
+
+/**
+ * struct vhost_device_ops - what a kind of device adds to the core
+ * @features: feature bits it offers
+ * @backend_features: bits of the interface it offers
+ * @stop: detach all backends; called with device->mutex held
+ * @set_features: vq->features has changed; called under each vq's mutex
+ */
+struct vhost_device_ops {
+	u64 features;
+	u64 backend_features;
+	void (*stop)(struct vhost_device *device);
+	void (*set_features)(struct vhost_vq *vq);
+};
+
+/**
+ * struct vhost_device - one open file of a vhost device
+ * @mutex: one ioctl at a time
+ * @ops: what kind of device it is
+ * @vqs: its rings
+ * @num_vqs: how many
+ * @mm: the owner's memory, held; NULL without an owner
+ * @mem: the memory table; NULL until it is set
+ * @worker: serves the rings; NULL without an owner
+ * @backend_features: interface bits agreed on
+ */
+struct vhost_device {
+	struct mutex mutex;	/* one ioctl at a time */
+	const struct vhost_device_ops *ops;
+	struct vhost_vq **vqs;
+	unsigned int num_vqs;
+	struct mm_struct *mm;
+	struct vhost_mem *mem;
+	struct vhost_worker *worker;
+	u64 backend_features;
+};
+
+/**
+ * vhost_has() - was a feature agreed on?
+ * @vq: a ring of the device
+ * @bit: number of the feature
+ */
+static inline bool vhost_has(const struct vhost_vq *vq, unsigned int bit)
+{
+	return vq->features & (1ULL << bit);
+}
+
+/* vhost.c APIs: */
+void vhost_device_init(struct vhost_device *device,
+		       const struct vhost_device_ops *ops,
+		       struct vhost_vq **vqs, unsigned int num_vqs);
+void vhost_device_destroy(struct vhost_device *device);
+int vhost_device_check_owner(struct vhost_device *device);
+int vhost_device_set_owner(struct vhost_device *device);
+int vhost_device_reset_owner(struct vhost_device *device);
+void vhost_device_set_mem(struct vhost_device *device, struct vhost_mem *mem);
+int vhost_device_set_features(struct vhost_device *device, u64 features);
+
+/* vq.c APIs: */
+void vhost_vq_init(struct vhost_vq *vq, struct vhost_device *device,
+		   unsigned int index, void (*handle)(struct vhost_vq *vq));
+int vhost_vq_alloc(struct vhost_vq *vq);
+void vhost_vq_free(struct vhost_vq *vq);
+void vhost_vq_reset(struct vhost_vq *vq);
+void vhost_vq_set_features(struct vhost_vq *vq, u64 features);
+int vhost_vq_set_num(struct vhost_vq *vq, u32 num);
+int vhost_vq_set_base(struct vhost_vq *vq, u32 base);
+u32 vhost_vq_get_base(struct vhost_vq *vq);
+int vhost_vq_set_addr(struct vhost_vq *vq, void __user *desc,
+		      void __user *avail, void __user *used);
+int vhost_vq_start(struct vhost_vq *vq, struct vhost_backend *backend);
+struct vhost_backend *vhost_vq_stop(struct vhost_vq *vq);
+void vhost_vq_queue(struct vhost_vq *vq);
+void vhost_vq_complain(struct vhost_vq *vq, enum vhost_reason why);
+enum vhost_fetch vhost_vq_break(struct vhost_vq *vq, enum vhost_reason why);
+void vhost_vq_complete(struct vhost_vq *vq);
+void vhost_vq_show(struct seq_file *m, struct vhost_vq *vq);
+
+/* ioctl.c APIs: */
+struct vhost_ioctl {
+	unsigned int cmd;
+	bool needs_owner;
+	long (*fn)(struct vhost_device *device, void __user *argp);
+};
+
+long vhost_ioctl_run(struct vhost_device *device,
+		     const struct vhost_ioctl *table, size_t num,
+		     unsigned int cmd, void __user *argp);
+long vhost_ioctl(struct vhost_device *device, unsigned int cmd,
+		 void __user *argp);
+
+/*
+ * The verbs of ring.h that need to know the vq
+ */
+
+/**
+ * vhost_ring_next() - hand out the next available buffer
+ * @vq: the ring's queue
+ * @chain: where to describe it; iov and max are set by the caller
+ *
+ * Context: under vq->mutex, in the owner's mm.
+ * Return: enum vhost_fetch. A buffer that is OK or BAD must be put, or taken
+ * back by vhost_ring_rewind().
+ */
+static inline enum vhost_fetch vhost_ring_next(struct vhost_vq *vq,
+					       struct vhost_chain *chain)
+{
+	enum vhost_fetch found = vhost_split_next(vq, chain);
+
+	if (unlikely(vq->state == VHOST_VQ_BROKEN) &&
+	    found != VHOST_FETCH_BROKEN)
+		vq->state = VHOST_VQ_RUNNING;
+	return found;
+}
+
+/**
+ * vhost_ring_put() - note a buffer as used
+ * @vq: the ring's queue
+ * @id: the buffer's chain->id
+ * @len: bytes written into it
+ *
+ * There must be room: see VHOST_RING_PUT_MAX.
+ */
+static inline void vhost_ring_put(struct vhost_vq *vq, u16 id, u32 len)
+{
+	struct vhost_ring *ring = &vq->ring;
+	bool le = ring->little_endian;
+
+	ring->puts[ring->put_num++] = (struct vring_used_elem) {
+		.id = __cpu_to_virtio32(le, id),
+		.len = __cpu_to_virtio32(le, len),
+	};
+}
+
+static inline int vhost_ring_publish(struct vhost_vq *vq)
+{
+	return vhost_split_publish(vq);
+}
+
+static inline bool vhost_ring_need_call(struct vhost_vq *vq)
+{
+	return vhost_split_need_call(vq);
+}
+
+static inline void vhost_ring_kick_off(struct vhost_vq *vq)
+{
+	vhost_split_kick_off(vq);
+}
+
+static inline bool vhost_ring_kick_on(struct vhost_vq *vq)
+{
+	return vhost_split_kick_on(vq);
+}
+
+#endif

@@ -1,0 +1,349 @@
+// SPDX-License-Identifier: GPL-2.0
+/*
+ * A virtqueue's life: configured while stopped, started with a backend,
+ * broken and mended by what the guest writes, stopped again.
+ *
+ * All functions that take a vq need its mutex, unless they say otherwise.
+ */
+#include <linux/mm.h>
+#include <linux/seq_file.h>
+#include <linux/slab.h>
+#include <linux/vhost.h>
+#include <linux/virtio_config.h>
+
+#include "uaccess.h"
+#include "vhost.h"
+
+static void run_vq(struct vhost_work *work)
+{
+	struct vhost_vq *vq = container_of(work, struct vhost_vq, work);
+
+	vq->handle(vq);
+}
+
+/**
+ * vhost_vq_init() - make a zeroed structure a virtqueue
+ * @vq: the structure
+ * @device: its device
+ * @index: its number there
+ * @handle: goes through the ring
+ */
+void vhost_vq_init(struct vhost_vq *vq, struct vhost_device *device,
+		   unsigned int index, void (*handle)(struct vhost_vq *vq))
+{
+	mutex_init(&vq->mutex);
+	vq->device = device;
+	vq->index = index;
+	vq->handle = handle;
+	vhost_work_setup(&vq->work, run_vq);
+	vhost_stats_init(&vq->stats);
+	vhost_watch_init(&vq->kick_watch, vq, EPOLLIN, &vq->stats.kicks);
+	vq->ring.num = 1;
+	vhost_vq_set_features(vq, 0);
+}
+
+/**
+ * vhost_vq_alloc() - allocate what only an owned ring needs
+ * @vq: the queue; its mutex need not be held, as nothing runs
+ *
+ * Return: 0 or -ENOMEM, with nothing allocated.
+ */
+int vhost_vq_alloc(struct vhost_vq *vq)
+{
+	struct vhost_ring *ring = &vq->ring;
+
+	vq->iov = kvcalloc(VHOST_MAX_IOV, sizeof(*vq->iov),
+			   GFP_KERNEL_ACCOUNT);
+	ring->heads = kcalloc(VHOST_RING_RUN, sizeof(*ring->heads),
+			      GFP_KERNEL_ACCOUNT);
+	ring->descs = kcalloc(VHOST_RING_RUN, sizeof(*ring->descs),
+			      GFP_KERNEL_ACCOUNT);
+	ring->puts = kvcalloc(VHOST_RING_PUT_MAX, sizeof(*ring->puts),
+			      GFP_KERNEL_ACCOUNT);
+	if (vq->iov && ring->heads && ring->descs && ring->puts)
+		return 0;
+	vhost_vq_free(vq);
+	return -ENOMEM;
+}
+
+/**
+ * vhost_vq_free() - undo vhost_vq_alloc()
+ * @vq: the queue; its mutex need not be held, as nothing runs
+ */
+void vhost_vq_free(struct vhost_vq *vq)
+{
+	struct vhost_ring *ring = &vq->ring;
+
+	kvfree(vq->iov);
+	kfree(ring->heads);
+	kfree(ring->descs);
+	kvfree(ring->puts);
+	vq->iov = NULL;
+	ring->heads = NULL;
+	ring->descs = NULL;
+	ring->puts = NULL;
+}
+
+/**
+ * vhost_vq_reset() - forget all configuration
+ * @vq: the queue, stopped and without eventfds
+ */
+void vhost_vq_reset(struct vhost_vq *vq)
+{
+	struct vhost_ring *ring = &vq->ring;
+
+	lockdep_assert_held(&vq->mutex);
+	vq->broken = VHOST_OK;
+	vq->err_due = false;
+	vq->mem = NULL;
+	vq->last_region = NULL;
+	ring->desc = NULL;
+	ring->avail = NULL;
+	ring->used = NULL;
+	ring->num = 1;
+	ring->next_avail = 0;
+	ring->next_used = 0;
+	ring->put_num = 0;
+	vhost_ring_forget(ring);
+	vhost_vq_set_features(vq, 0);
+}
+
+/**
+ * vhost_vq_set_features() - take over what the guest agreed to
+ * @vq: the queue
+ * @features: bits, all of them offered
+ */
+void vhost_vq_set_features(struct vhost_vq *vq, u64 features)
+{
+	struct vhost_ring *ring = &vq->ring;
+
+	vq->features = features;
+	ring->layout = VHOST_LAYOUT_SPLIT;
+	ring->event_idx = vhost_has(vq, VIRTIO_RING_F_EVENT_IDX);
+	ring->notify_on_empty = vhost_has(vq, VIRTIO_F_NOTIFY_ON_EMPTY);
+	ring->little_endian = vhost_has(vq, VIRTIO_F_VERSION_1) ||
+			      virtio_legacy_is_little_endian();
+}
+
+/**
+ * vhost_vq_set_num() - set the number of entries
+ * @vq: the queue
+ * @num: entries
+ *
+ * Return: 0, -EBUSY while running, -EINVAL for what no split ring can have.
+ */
+int vhost_vq_set_num(struct vhost_vq *vq, u32 num)
+{
+	lockdep_assert_held(&vq->mutex);
+	if (vq->backend)
+		return -EBUSY;
+	if (!num || num > U16_MAX || !is_power_of_2(num))
+		return -EINVAL;
+
+	vq->ring.num = num;
+	vhost_ring_forget(&vq->ring);
+	return 0;
+}
+
+/**
+ * vhost_vq_set_base() - set where the ring goes on
+ * @vq: the queue
+ * @base: index of the next available entry
+ *
+ * Return: 0, -EBUSY while running, -EINVAL for what is no index.
+ */
+int vhost_vq_set_base(struct vhost_vq *vq, u32 base)
+{
+	lockdep_assert_held(&vq->mutex);
+	if (vq->backend)
+		return -EBUSY;
+	if (base > U16_MAX)
+		return -EINVAL;
+
+	vq->ring.next_avail = base;
+	vhost_ring_forget(&vq->ring);
+	return 0;
+}
+
+/**
+ * vhost_vq_get_base() - tell where the ring goes on
+ * @vq: the queue
+ */
+u32 vhost_vq_get_base(struct vhost_vq *vq)
+{
+	lockdep_assert_held(&vq->mutex);
+	return vq->ring.next_avail;
+}
+
+/**
+ * vhost_vq_set_addr() - set where the ring is
+ * @vq: the queue
+ * @desc: descriptor table
+ * @avail: available ring
+ * @used: used ring
+ *
+ * A stopped ring takes any addresses: they are checked at the start, when
+ * its size is known.
+ *
+ * Return: 0, or -EINVAL if a running ring can't be there.
+ */
+int vhost_vq_set_addr(struct vhost_vq *vq, void __user *desc,
+		      void __user *avail, void __user *used)
+{
+	struct vhost_ring *ring = &vq->ring, moved = *ring;
+
+	lockdep_assert_held(&vq->mutex);
+	moved.desc = desc;
+	moved.avail = avail;
+	moved.used = used;
+	if (vq->backend && !vhost_split_valid(&moved))
+		return -EINVAL;
+
+	ring->desc = desc;
+	ring->avail = avail;
+	ring->used = used;
+	vhost_ring_forget(ring);
+	return 0;
+}
+
+/**
+ * vhost_vq_start() - let the ring run, or go on with another backend
+ * @vq: the queue
+ * @backend: not NULL
+ *
+ * The caller queues the work when it is ready for it.
+ *
+ * Context: a thread of the owner, which alone can reach ring memory.
+ * Return: 0; -EFAULT without memory table or if the ring can't be reached,
+ * and nothing has changed.
+ */
+int vhost_vq_start(struct vhost_vq *vq, struct vhost_backend *backend)
+{
+	lockdep_assert_held(&vq->mutex);
+	if (!vq->mem || !vhost_split_valid(&vq->ring))
+		return -EFAULT;
+	if (vhost_split_start(vq))
+		return -EFAULT;
+
+	vq->backend = backend;
+	vq->state = VHOST_VQ_RUNNING;
+	vq->broken = VHOST_OK;
+	return 0;
+}
+
+/**
+ * vhost_vq_stop() - stop the ring
+ * @vq: the queue
+ *
+ * Return: the backend, now the caller's, or NULL if there was none.
+ */
+struct vhost_backend *vhost_vq_stop(struct vhost_vq *vq)
+{
+	struct vhost_backend *backend = vq->backend;
+
+	lockdep_assert_held(&vq->mutex);
+	vq->backend = NULL;
+	vq->state = VHOST_VQ_STOPPED;
+	return backend;
+}
+
+/**
+ * vhost_vq_queue() - have the ring gone through
+ * @vq: the queue, of a device with an owner
+ *
+ * Context: any; the mutex need not be held.
+ */
+void vhost_vq_queue(struct vhost_vq *vq)
+{
+	vhost_worker_queue(vq->worker, &vq->work);
+}
+
+/**
+ * vhost_vq_complain() - count what could not be used and tell the owner
+ * @vq: the queue
+ * @why: the reason
+ *
+ * The owner hears of it once at the end of the run, whatever the number.
+ */
+void vhost_vq_complain(struct vhost_vq *vq, enum vhost_reason why)
+{
+	lockdep_assert_held(&vq->mutex);
+	vhost_stats_reason(&vq->stats, why);
+	vq->err_due = true;
+}
+
+/**
+ * vhost_vq_break() - the ring makes no sense
+ * @vq: the queue
+ * @why: the reason
+ *
+ * It is tried again at each kick: the guest, or the owner who moves memory
+ * about, can mend it. The owner is told when the ring breaks, not at each try.
+ *
+ * Return: VHOST_FETCH_BROKEN.
+ */
+enum vhost_fetch vhost_vq_break(struct vhost_vq *vq, enum vhost_reason why)
+{
+	lockdep_assert_held(&vq->mutex);
+	vhost_stats_reason(&vq->stats, why);
+	if (vq->state != VHOST_VQ_BROKEN)
+		vq->err_due = true;
+	vq->state = VHOST_VQ_BROKEN;
+	vq->broken = why;
+	return VHOST_FETCH_BROKEN;
+}
+
+/**
+ * vhost_vq_complete() - publish noted buffers and interrupt if wanted
+ * @vq: the queue
+ *
+ * If ring memory is gone the buffers stay noted, and the ring is broken.
+ *
+ * Context: the owner's mm.
+ */
+void vhost_vq_complete(struct vhost_vq *vq)
+{
+	lockdep_assert_held(&vq->mutex);
+	if (!vq->ring.put_num)
+		return;
+	if (vhost_ring_publish(vq)) {
+		vhost_vq_break(vq, VHOST_BAD_RING);
+		return;
+	}
+	vhost_vq_call(vq);
+}
+
+static const char *state_name(const struct vhost_vq *vq)
+{
+	switch (READ_ONCE(vq->state)) {
+	case VHOST_VQ_RUNNING:
+		return "running";
+	case VHOST_VQ_BROKEN:
+		return "broken";
+	case VHOST_VQ_STOPPED:
+		break;
+	}
+	return "stopped";
+}
+
+/**
+ * vhost_vq_show() - print the queue for people
+ * @m: where to
+ * @vq: the queue; its mutex is not taken, a reader must not stall it
+ */
+void vhost_vq_show(struct seq_file *m, struct vhost_vq *vq)
+{
+	const struct vhost_ring *ring = &vq->ring;
+	enum vhost_reason broken = READ_ONCE(vq->broken);
+	unsigned int i = vq->index;
+
+	seq_printf(m, "vq%u-state:\t%s\n", i, state_name(vq));
+	if (broken)
+		seq_printf(m, "vq%u-broken:\t%s\n", i,
+			   vhost_reason_name(broken));
+	seq_printf(m, "vq%u-format:\tsplit\n", i);
+	seq_printf(m, "vq%u-size:\t%u\n", i, READ_ONCE(ring->num));
+	seq_printf(m, "vq%u-next-avail:\t%u\n", i, READ_ONCE(ring->next_avail));
+	seq_printf(m, "vq%u-next-used:\t%u\n", i, READ_ONCE(ring->next_used));
+	vhost_stats_show(m, i, &vq->stats);
+}

@@ -1,0 +1,175 @@
+// SPDX-License-Identifier: GPL-2.0
+/*
+ * Workers: kernel threads named after the owner, in the owner's cgroups.
+ *
+ * A work is in the queue at most once. The bit that says so is cleared before
+ * the work runs, so that whoever finds it set knows that the work will still
+ * see what was done before.
+ */
+#include <linux/cgroup.h>
+#include <linux/completion.h>
+#include <linux/err.h>
+#include <linux/kthread.h>
+#include <linux/mm.h>
+#include <linux/sched.h>
+#include <linux/slab.h>
+
+#include "worker.h"
+
+/* A work that someone waits for. */
+struct waited_work {
+	struct vhost_work work;
+	struct completion done;
+	struct task_struct *owner;
+	int err;
+};
+
+static void run_queue(struct llist_node *works)
+{
+	struct vhost_work *work, *next;
+
+	llist_for_each_entry_safe(work, next, llist_reverse_order(works),
+				  node) {
+		clear_bit(VHOST_WORK_QUEUED, &work->flags);
+		/* The work sees all that was done before it was queued. */
+		smp_mb__after_atomic();
+		work->fn(work);
+		cond_resched();
+	}
+}
+
+static int worker_thread(void *data)
+{
+	struct vhost_worker *worker = data;
+	struct llist_node *works;
+
+	kthread_use_mm(worker->mm);
+	for (;;) {
+		/* Before the look at the queue: a waker undoes it. */
+		set_current_state(TASK_INTERRUPTIBLE);
+		works = llist_del_all(&worker->queue);
+		if (works) {
+			__set_current_state(TASK_RUNNING);
+			run_queue(works);
+			continue;
+		}
+		if (kthread_should_stop())
+			break;
+		schedule();
+	}
+	__set_current_state(TASK_RUNNING);
+	kthread_unuse_mm(worker->mm);
+	return 0;
+}
+
+/**
+ * vhost_worker_queue() - have a work done
+ * @worker: by whom
+ * @work: the work; nothing happens if it waits in the queue already
+ *
+ * Context: any.
+ */
+void vhost_worker_queue(struct vhost_worker *worker, struct vhost_work *work)
+{
+	if (test_and_set_bit(VHOST_WORK_QUEUED, &work->flags))
+		return;
+	/* Only who finds the queue empty needs to wake: it is taken whole. */
+	if (llist_add(&work->node, &worker->queue))
+		wake_up_process(worker->task);
+}
+
+static void flush_fn(struct vhost_work *work)
+{
+	complete(&container_of(work, struct waited_work, work)->done);
+}
+
+static void attach_fn(struct vhost_work *work)
+{
+	struct waited_work *w = container_of(work, struct waited_work, work);
+
+	w->err = cgroup_attach_task_all(w->owner, current);
+	complete(&w->done);
+}
+
+static int queue_and_wait(struct vhost_worker *worker, vhost_work_fn fn)
+{
+	struct waited_work w = { .owner = current };
+
+	vhost_work_setup(&w.work, fn);
+	init_completion(&w.done);
+	vhost_worker_queue(worker, &w.work);
+	wait_for_completion(&w.done);
+	return w.err;
+}
+
+/**
+ * vhost_worker_flush() - wait for all works queued so far
+ * @worker: the worker; NULL is allowed
+ *
+ * Works that queue themselves again are waited for once.
+ *
+ * Context: may sleep; no lock may be held that a work takes.
+ */
+void vhost_worker_flush(struct vhost_worker *worker)
+{
+	if (worker)
+		queue_and_wait(worker, flush_fn);
+}
+
+/**
+ * vhost_worker_create() - start a worker for the current process
+ * @mm: memory of the current process, to be held until the worker is gone
+ *
+ * The thread enters the cgroups of the current task, so that what it burns
+ * and allocates is accounted to the owner.
+ *
+ * Context: may sleep.
+ * Return: the worker or the error that kept it from starting.
+ */
+struct vhost_worker *vhost_worker_create(struct mm_struct *mm)
+{
+	struct vhost_worker *worker;
+	int err;
+
+	worker = kzalloc(sizeof(*worker), GFP_KERNEL_ACCOUNT);
+	if (!worker)
+		return ERR_PTR(-ENOMEM);
+
+	init_llist_head(&worker->queue);
+	worker->mm = mm;
+	worker->task = kthread_create(worker_thread, worker, "vhost-%d",
+				      current->pid);
+	if (IS_ERR(worker->task)) {
+		err = PTR_ERR(worker->task);
+		goto free_worker;
+	}
+	/* A thread that has never run counts towards the load average. */
+	wake_up_process(worker->task);
+
+	err = queue_and_wait(worker, attach_fn);
+	if (err)
+		goto stop_thread;
+	return worker;
+
+stop_thread:
+	kthread_stop(worker->task);
+free_worker:
+	kfree(worker);
+	return ERR_PTR(err);
+}
+
+/**
+ * vhost_worker_destroy() - end a worker
+ * @worker: the worker; NULL is allowed. Nobody may queue works any more.
+ *
+ * Works that are still queued are done first.
+ *
+ * Context: may sleep; no lock may be held that a work takes.
+ */
+void vhost_worker_destroy(struct vhost_worker *worker)
+{
+	if (!worker)
+		return;
+	kthread_stop(worker->task);
+	kfree(worker);
+}

@@ -1,0 +1,55 @@
+/* SPDX-License-Identifier: GPL-2.0 */
+/*
+ * A worker: a thread that uses the owner's memory and does work for rings.
+ */
+#ifndef VHOST_WORKER_H
+#define VHOST_WORKER_H
+
+#include <linux/llist.h>
+#include <linux/types.h>
+
+struct mm_struct;
+struct task_struct;
+
+struct vhost_work;
+typedef void (*vhost_work_fn)(struct vhost_work *work);
+
+/**
+ * struct vhost_work - something to be done by a worker
+ * @node: place in the worker's queue
+ * @fn: what to do; may queue the work again
+ * @flags: bit VHOST_WORK_QUEUED
+ */
+struct vhost_work {
+	struct llist_node node;
+	vhost_work_fn fn;
+	unsigned long flags;
+};
+
+#define VHOST_WORK_QUEUED	0
+
+/**
+ * struct vhost_worker - a thread and its queue
+ * @queue: works to be done, newest first
+ * @task: the thread
+ * @mm: the owner's memory, held by the device for as long as the worker lives
+ */
+struct vhost_worker {
+	struct llist_head queue;
+	struct task_struct *task;
+	struct mm_struct *mm;
+};
+
+/* worker.c APIs: */
+struct vhost_worker *vhost_worker_create(struct mm_struct *mm);
+void vhost_worker_destroy(struct vhost_worker *worker);
+void vhost_worker_queue(struct vhost_worker *worker, struct vhost_work *work);
+void vhost_worker_flush(struct vhost_worker *worker);
+
+static inline void vhost_work_setup(struct vhost_work *work, vhost_work_fn fn)
+{
+	work->fn = fn;
+	work->flags = 0;
+}
+
+#endif

@@ -1,0 +1,50 @@
+/* SPDX-License-Identifier: GPL-2.0 */
+/*
+ * The way from a guest's address to the owner's memory that all data takes.
+ */
+#ifndef VHOST_XLATE_H
+#define VHOST_XLATE_H
+
+#include "mem.h"
+#include "vhost.h"
+
+/**
+ * vhost_xlate() - translate one descriptor's memory
+ * @vq: whose guest
+ * @gpa: where it starts
+ * @len: bytes, not 0
+ * @iov: where to write the segments
+ * @max: entries of @iov
+ *
+ * The region found last is tried first: buffers of one ring mostly lie in
+ * one region.
+ *
+ * Context: under vq->mutex.
+ * Return: segments written, -EFAULT without memory, -ENOBUFS without room.
+ */
+static inline int vhost_xlate(struct vhost_vq *vq, struct vhost_gpa gpa,
+			      u32 len, struct iovec *iov, int max)
+{
+	const struct vhost_region *r = vq->last_region;
+	u64 off;
+
+	if (unlikely(!r))
+		goto search;
+	/* Wraps to a large number for an address below the region. */
+	off = gpa.addr - r->first;
+	if (unlikely(off > r->last - r->first ||
+		     r->last - r->first - off < len - 1))
+		goto search;
+	if (unlikely(!max))
+		return -ENOBUFS;
+
+	iov->iov_base = (void __user *)(r->hva + off);
+	iov->iov_len = len;
+	return 1;
+
+search:
+	vq->last_region = vhost_mem_find(vq->mem, gpa);
+	return vhost_mem_segments(vq->mem, gpa, len, iov, max);
+}
+
+#endif
