@@ -20,6 +20,8 @@
  * @hdr_len: what the guest's header is
  *
  * Until PACKET_VNET_HDR_SZ came, packet sockets knew a single size.
+ *
+ * Return: bytes, of which @hdr_len may have more.
  */
 u8 vhost_packet_hdr_len(u8 hdr_len)
 {

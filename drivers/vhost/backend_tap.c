@@ -48,6 +48,8 @@ struct socket *vhost_tap_socket(struct file *file)
 /**
  * vhost_tap_ring() - where a tap's packets wait
  * @file: an open file that vhost_tap_socket() found to be a tap
+ *
+ * Return: the ring, which lives as long as the file.
  */
 struct ptr_ring *vhost_tap_ring(struct file *file)
 {
@@ -141,6 +143,8 @@ void vhost_tap_free(void *packet)
  *
  * With a limited send buffer each packet has to be accounted for, which only
  * single sends do.
+ *
+ * Return: true if vhost_tap_queue() may be used.
  */
 bool vhost_tap_batches(const struct vhost_backend *backend)
 {

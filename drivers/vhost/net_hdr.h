@@ -19,6 +19,8 @@
 /**
  * vhost_net_hdr_len() - bytes of the guest's header
  * @features: bits agreed on
+ *
+ * Return: 10 or 12.
  */
 static inline u8 vhost_net_hdr_len(u64 features)
 {

@@ -69,6 +69,8 @@ static __virtio16 __user *avail_event(const struct vhost_ring *ring)
 /**
  * vhost_split_valid() - can the three parts be the owner's memory at all?
  * @ring: the ring
+ *
+ * Return: false if some part reaches out of user space.
  */
 bool vhost_split_valid(const struct vhost_ring *ring)
 {
@@ -401,9 +403,10 @@ static bool event_passed(u16 event, u16 new, u16 old)
  * vhost_split_need_call() - does the guest want an interrupt?
  * @vq: the ring's queue
  *
- * To be asked once after each publish. What can't be read is taken for a yes.
+ * To be asked once after each publish.
  *
  * Context: under vq->mutex, in the owner's mm.
+ * Return: true also if what the guest wants can't be read.
  */
 bool vhost_split_need_call(struct vhost_vq *vq)
 {

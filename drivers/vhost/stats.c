@@ -32,6 +32,8 @@ static_assert(ARRAY_SIZE(reason_names) == VHOST_REASONS);
 /**
  * vhost_reason_name() - a reason's name, for people and scripts
  * @why: the reason
+ *
+ * Return: a string that stays.
  */
 const char *vhost_reason_name(enum vhost_reason why)
 {

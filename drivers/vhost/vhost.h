@@ -129,6 +129,8 @@ struct vhost_device {
  * vhost_has() - was a feature agreed on?
  * @vq: a ring of the device
  * @bit: number of the feature
+ *
+ * Return: true if so.
  */
 static inline bool vhost_has(const struct vhost_vq *vq, unsigned int bit)
 {

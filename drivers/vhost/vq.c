@@ -168,6 +168,8 @@ int vhost_vq_set_base(struct vhost_vq *vq, u32 base)
 /**
  * vhost_vq_get_base() - tell where the ring goes on
  * @vq: the queue
+ *
+ * Return: index of the next available entry.
  */
 u32 vhost_vq_get_base(struct vhost_vq *vq)
 {
