@@ -127,6 +127,13 @@ need_headers()
 	[[ -n $(headers_release) ]] || die "no headers of a 6.1 kernel installed"
 }
 
+# What building the module takes.
+need_build()
+{
+	need make gcc libc6-dev
+	need_headers
+}
+
 # kdir: what to build a module against (KDIR=).
 kdir()
 {

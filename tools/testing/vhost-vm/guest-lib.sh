@@ -5,14 +5,24 @@
 
 VHOST_TOP=$(cd "$(dirname "${BASH_SOURCE[0]}")/../../.." && pwd)
 VHOST_MODULE=$VHOST_TOP/drivers/vhost/vhost_net.ko
+# shellcheck disable=SC2034 # for those who source this
+VM_BUSYBOX=/run/vhost-vm/busybox
 tap_count=0
 tap_failed=0
+tap_plan=0
 
 in_vm()
 {
 	[[ ${VHOST_VM-} == 1 ]] && return
 	echo "this script loads modules: run it in the VM (tools/testing/vhost-vm/run)" >&2
 	exit 4
+}
+
+# The kernel that the VM runs, for a guest of its own.
+vm_kernel_image()
+{
+	# shellcheck source=/dev/null
+	(. /run/vhost-vm/config && echo "$VM_IMAGE")
 }
 
 module_loaded() { [[ -d /sys/module/$1 ]]; }
@@ -80,9 +90,9 @@ check_log()
 	return 1
 }
 
-# TAP for shell tests: plan N; ok TEXT, not_ok TEXT, skip TEXT REASON, or
-# check TEXT COMMAND...; then finish_tap.
-plan() { echo "TAP version 13"; echo "1..$1"; }
+# TAP for shell tests: plan N (or leave it to finish_tap); ok TEXT, not_ok
+# TEXT, skip TEXT REASON, or check TEXT COMMAND...; then finish_tap.
+plan() { echo "1..$1"; tap_plan=$1; }
 
 ok() { echo "ok $((++tap_count)) - $*"; }
 
@@ -100,4 +110,8 @@ check()
 	if "$@"; then ok "$text"; else not_ok "$text"; fi
 }
 
-finish_tap() { ((tap_failed == 0)); }
+finish_tap()
+{
+	((tap_plan)) || plan "$tap_count"
+	((tap_failed == 0 && tap_plan == tap_count))
+}
