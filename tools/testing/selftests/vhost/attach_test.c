@@ -3,7 +3,7 @@
  * Memory tables, backends, and the calls that behave differently once a
  * backend is attached. Where a call is refused, traffic must go on.
  */
-#include "kselftest_harness.h"
+#include "fixture.h"
 
 #include <fcntl.h>
 #include <linux/if_packet.h>
@@ -27,8 +27,7 @@ FIXTURE(table)
 
 FIXTURE_SETUP(table)
 {
-	if (!test_selected(_metadata->name))
-		SKIP(return, "not selected");
+	RUN_IF_SELECTED();
 	self->fd = dev_open();
 	ASSERT_LE(0, self->fd);
 	ASSERT_EQ(0, dev_set_owner(self->fd));
@@ -157,8 +156,7 @@ FIXTURE_SETUP(ready)
 		.stopped = true,
 	};
 
-	if (!test_selected(_metadata->name))
-		SKIP(return, "not selected");
+	RUN_IF_SELECTED();
 	ASSERT_EQ(0, netif_new_namespace());
 	ASSERT_EQ(0, guest_start(&self->g, &cfg));
 }
@@ -271,8 +269,7 @@ FIXTURE_SETUP(running)
 {
 	struct guest_cfg cfg = { .features = F_V1 | F_MRG | F_EVENT };
 
-	if (!test_selected(_metadata->name))
-		SKIP(return, "not selected");
+	RUN_IF_SELECTED();
 	ASSERT_EQ(0, netif_new_namespace());
 	ASSERT_EQ(0, guest_start(&self->g, &cfg));
 	ASSERT_EQ(0, traffic_alive(&self->g));

@@ -7,7 +7,7 @@
 
 #define BURST	32
 
-static char frame[FRAME_MAX];
+static __thread char frame[FRAME_MAX];
 
 size_t len_fixed_60(__u32 seq)
 {
@@ -156,7 +156,7 @@ int traffic_rx(struct guest *g, const struct traffic *t)
 
 int traffic_alive(struct guest *g)
 {
-	static __u32 seq = 1 << 20;
+	static __thread __u32 seq = 1 << 20;
 	struct traffic t = {
 		.first = seq,
 		.count = 5,

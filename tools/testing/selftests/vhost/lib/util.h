@@ -8,10 +8,6 @@
 #include <asm/types.h>
 #include <sys/types.h>
 
-#ifndef __printf
-#define __printf(a, b)	__attribute__((__format__(printf, a, b)))
-#endif
-
 #ifndef ARRAY_SIZE
 #define ARRAY_SIZE(a)	(sizeof(a) / sizeof((a)[0]))
 #endif
@@ -39,7 +35,6 @@ bool eventfd_wait(int fd, int ms);
 
 /* Set when the distribution's own driver is under test. */
 bool stock_driver(void);
-/* VHOST_TEST_ONLY=text runs only the tests that have text in their name. */
 bool test_selected(const char *name);
 
 /* CPU milliseconds used so far by the workers of owner thread @tid. */

@@ -1,6 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0
 #include <errno.h>
-#include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -13,16 +12,11 @@ static const struct vq_ops * const layouts[VQ_LAYOUTS] = {
 	[VQ_SPLIT] = &vq_split_ops,
 };
 
-void vq_fault(struct vq *vq, const char *fmt, ...)
+int vq_fault(struct vq *vq, const char *what, unsigned int value)
 {
-	va_list ap;
-
-	va_start(ap, fmt);
-	fprintf(stderr, "# vq%u: ", vq->index);
-	vfprintf(stderr, fmt, ap);
-	fputc('\n', stderr);
-	va_end(ap);
+	fprintf(stderr, "# ring %u: %s %u\n", vq->index, what, value);
 	vq->fault = true;
+	return -EPROTO;
 }
 
 /*
@@ -108,7 +102,7 @@ void vq_kick_always(struct vq *vq)
 	vq->kicks++;
 	/* A full counter is a pending kick too: EAGAIN is fine. */
 	if (write(vq->kick, &one, sizeof(one)) < 0 && errno != EAGAIN)
-		vq_fault(vq, "kick: %s", strerror(errno));
+		vq_fault(vq, "kick failed, errno", errno);
 }
 
 void vq_kick(struct vq *vq)
@@ -135,22 +129,27 @@ int vq_get_used(struct vq *vq, struct vq_used *u)
 
 unsigned int vq_in_flight(const struct vq *vq)
 {
-	unsigned int i, n = 0;
-
-	for (i = 0; i < vq->num; i++)
-		n += vq->slot[i].out;
-	return n;
+	return vq->out;
 }
 
-/*
- * Wait until more than @after used entries are there, or just one if
- * @after is 0. Delayed wakeups make the host suppress calls, which is where
- * a wrong comparison of indices shows.
- */
-bool vq_wait_after(struct vq *vq, unsigned int after, int ms)
+int vq_reserve(struct vq *vq, unsigned int n, __u16 *ids)
 {
-	if (vq->ops->more_used(vq, after))
-		return true;
+	if (vq->nfree < n)
+		return -ENOSPC;
+	for (vq->nfree -= n; n; n--) {
+		*ids++ = vq->free_head;
+		vq->free_head = vq->next_free[vq->free_head];
+	}
+	return 0;
+}
+
+void vq_add_raw(struct vq *vq, unsigned int head, __u32 room)
+{
+	vq->ops->add_raw(vq, head, room);
+}
+
+static bool wait_once(struct vq *vq, unsigned int after, int ms)
+{
 	vq->ops->call_on(vq, after);
 	/* Ask for the call first, then look: the host does the reverse. */
 	__atomic_thread_fence(__ATOMIC_SEQ_CST);
@@ -162,18 +161,25 @@ bool vq_wait_after(struct vq *vq, unsigned int after, int ms)
 	}
 	eventfd_drain(vq->call);
 	vq->ops->call_off(vq);
-	return vq_more_used(vq);
+	return vq->ops->more_used(vq, after);
 }
 
-bool vq_wait(struct vq *vq, int ms)
+bool vq_wait_after(struct vq *vq, unsigned int after, int ms)
 {
 	__s64 end = now_ms() + ms;
 
+	if (vq->ops->more_used(vq, after))
+		return true;
 	/* An eventfd may still carry an old call: sleep again if so. */
-	while (!vq_wait_after(vq, 0, ms)) {
+	while (!wait_once(vq, after, ms)) {
 		ms = end - now_ms();
 		if (ms <= 0)
 			return false;
 	}
 	return true;
+}
+
+bool vq_wait(struct vq *vq, int ms)
+{
+	return vq_wait_after(vq, 0, ms);
 }

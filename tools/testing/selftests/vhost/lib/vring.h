@@ -66,6 +66,7 @@ struct vq {
 	__u16 avail_idx;	/* next to publish, runs freely */
 	__u16 kicked_idx;	/* avail_idx when a kick was last considered */
 	__u16 used_idx;		/* next to look at, runs freely */
+	unsigned int out;	/* chains that the host has */
 	bool fault;		/* the host broke the rules, see stderr */
 
 	int kicks;
@@ -83,6 +84,7 @@ struct vq_ops {
 	bool (*need_kick)(struct vq *vq);
 	/* More than @after chains are used and not yet taken back. */
 	bool (*more_used)(const struct vq *vq, unsigned int after);
+	void (*add_raw)(struct vq *vq, unsigned int head, __u32 room);
 	int (*get_used)(struct vq *vq, struct vq_used *u);
 	void (*call_on)(struct vq *vq, unsigned int after);
 	void (*call_off)(struct vq *vq);
@@ -103,6 +105,10 @@ int vq_add(struct vq *vq, const struct vq_seg *seg, unsigned int n,
 	   void *cookie);
 int vq_add_indirect(struct vq *vq, const struct vq_seg *seg, unsigned int n,
 		    void *cookie);
+/* Take @n descriptors out of use, to be written to by hand. */
+int vq_reserve(struct vq *vq, unsigned int n, __u16 *ids);
+/* Make a chain of reserved descriptors available, whatever is in it. */
+void vq_add_raw(struct vq *vq, unsigned int head, __u32 room);
 void vq_publish(struct vq *vq);
 /* Publish, and signal the kick eventfd if the host asked for it. */
 void vq_kick(struct vq *vq);
@@ -119,10 +125,10 @@ unsigned int vq_in_flight(const struct vq *vq);
  * A call that should have come and did not is counted in lost_calls.
  */
 bool vq_wait(struct vq *vq, int ms);
-/* The same, but asks to be woken only after @after more used chains. */
+/* The same, until more than @after chains are used. */
 bool vq_wait_after(struct vq *vq, unsigned int after, int ms);
 
 /* Say what the host did wrong and refuse to go on with this ring. */
-__printf(2, 3) void vq_fault(struct vq *vq, const char *fmt, ...);
+int vq_fault(struct vq *vq, const char *what, unsigned int value);
 
 #endif

@@ -140,6 +140,13 @@ static void fill_direct(struct vq *vq, unsigned int head,
 	}
 }
 
+static void make_available(struct vq *vq, unsigned int head)
+{
+	vq->avail->ring[vq->avail_idx & (vq->num - 1)] = head;
+	vq->avail_idx++;
+	vq->out++;
+}
+
 static int split_add(struct vq *vq, const struct vq_seg *seg, unsigned int n,
 		     bool indirect, void *cookie)
 {
@@ -169,9 +176,20 @@ static int split_add(struct vq *vq, const struct vq_seg *seg, unsigned int n,
 	for (i = 0; i < n; i++)
 		if (seg[i].flags & VRING_DESC_F_WRITE)
 			s->room += seg[i].len;
-	vq->avail->ring[vq->avail_idx & (vq->num - 1)] = head;
-	vq->avail_idx++;
+	make_available(vq, head);
 	return 0;
+}
+
+static void split_add_raw(struct vq *vq, unsigned int head, __u32 room)
+{
+	struct vq_slot *s = &vq->slot[head];
+
+	s->cookie = NULL;
+	s->room = room;
+	s->out = true;
+	/* Reserved descriptors never go back to the free ones. */
+	s->ndesc = 0;
+	make_available(vq, head);
 }
 
 static void split_publish(struct vq *vq)
@@ -220,24 +238,18 @@ static int split_get_used(struct vq *vq, struct vq_used *u)
 
 	if (!ahead)
 		return 0;
-	if (ahead > vq->num || ahead > (__u16)(vq->avail_idx - vq->used_idx)) {
-		vq_fault(vq, "used index %u, %u ahead", idx, ahead);
-		return -EPROTO;
-	}
+	if (ahead > (__u16)(vq->avail_idx - vq->used_idx))
+		return vq_fault(vq, "more used than available by", ahead);
 	e = &vq->used->ring[vq->used_idx & (vq->num - 1)];
 	u->id = e->id;
 	u->len = e->len;
-	if (u->id >= vq->num || !vq->slot[u->id].out) {
-		vq_fault(vq, "used id %u is not out", u->id);
-		return -EPROTO;
-	}
-	if (u->len > vq->slot[u->id].room) {
-		vq_fault(vq, "used id %u: %u bytes in room for %u", u->id,
-			 u->len, vq->slot[u->id].room);
-		return -EPROTO;
-	}
+	if (u->id >= vq->num || !vq->slot[u->id].out)
+		return vq_fault(vq, "used, but not out: id", u->id);
+	if (u->len > vq->slot[u->id].room)
+		return vq_fault(vq, "used beyond its room: length", u->len);
 	u->cookie = vq->slot[u->id].cookie;
 	vq->slot[u->id].out = false;
+	vq->out--;
 	free_chain(vq, u->id);
 	vq->used_idx++;
 	return 1;
@@ -264,6 +276,7 @@ const struct vq_ops vq_split_ops = {
 	.alloc = split_alloc,
 	.free = split_free,
 	.add = split_add,
+	.add_raw = split_add_raw,
 	.publish = split_publish,
 	.need_kick = split_need_kick,
 	.more_used = split_more_used,

@@ -1,0 +1,106 @@
+/* SPDX-License-Identifier: GPL-2.0 */
+/*
+ * Chains that a broken or malicious guest could offer. A builder writes one
+ * by hand into reserved descriptors and makes it available; what follows
+ * from it is the business of hostile_test.c.
+ */
+#ifndef VHT_EVIL_H
+#define VHT_EVIL_H
+
+#include "guest.h"
+
+/* Descriptors that builders may use, and memory to point them at. */
+#define EVIL_DESCS	8
+#define EVIL_LEN	1100
+
+struct evil {
+	struct guest *g;
+	struct vq *vq;
+	__u16 id[EVIL_DESCS];	/* reserved; id[0] is the head */
+	char *data;		/* EVIL_LEN bytes: header and good frame */
+	__u64 gpa;		/* where that is for the guest */
+	__u16 dir;		/* VRING_DESC_F_WRITE in the receive ring */
+	/* Two regions: adjacent for the guest, far apart for the host. */
+	char *left, *right;	/* last byte + 1 of one, first of the other */
+	__u64 seam;
+	char *page;		/* a page of guest memory to play with */
+	__u64 page_gpa;
+	struct vring_desc *table;	/* room for a large indirect table */
+	__u64 table_gpa;
+	__u16 was;		/* ring entry or index before it was spoilt */
+	bool hands_off;		/* the ring can't be touched any more */
+	bool seam_used;
+};
+
+#define EVIL_SEQ	4711
+#define TABLE_ENTRIES	(65537 + 16)
+
+int evil_init(struct evil *e, struct guest *g, unsigned int index);
+
+/* Descriptor number @n of the reserved ones; @next is such a number too. */
+void evil_desc(struct evil *e, unsigned int n, __u64 gpa, __u32 len,
+	       __u16 flags, unsigned int next);
+void evil_offer(struct evil *e);
+void evil_kick(struct evil *e);
+/* True if the good frame number @seq arrived in the offered chain. */
+bool evil_received(struct evil *e, __u32 len, __u32 seq);
+
+/* Builders, see evil.c */
+typedef void (*evil_fn)(struct evil *e);
+
+void evil_loop_self(struct evil *e);
+void evil_loop_two(struct evil *e);
+void evil_next_outside(struct evil *e);
+void evil_next_far_outside(struct evil *e);
+void evil_order(struct evil *e);
+void evil_direction(struct evil *e);
+void evil_direction_part(struct evil *e);
+void evil_all_empty(struct evil *e);
+void evil_one_empty(struct evil *e);
+void evil_short_header(struct evil *e);
+void evil_header_only(struct evil *e);
+
+void evil_address_outside(struct evil *e);
+void evil_address_zero(struct evil *e);
+void evil_address_wraps(struct evil *e);
+void evil_length_4g(struct evil *e);
+void evil_into_hole(struct evil *e);
+void evil_across_seam(struct evil *e);
+void evil_page_gone(struct evil *e);
+void evil_page_readonly(struct evil *e);
+
+void evil_indirect_empty(struct evil *e);
+void evil_indirect_odd(struct evil *e);
+void evil_indirect_one(struct evil *e);
+void evil_indirect_1024(struct evil *e);
+void evil_indirect_1025(struct evil *e);
+void evil_indirect_65537(struct evil *e);
+void evil_indirect_nested(struct evil *e);
+void evil_indirect_loop(struct evil *e);
+void evil_indirect_next(struct evil *e);
+void evil_indirect_outside(struct evil *e);
+void evil_indirect_unmapped(struct evil *e);
+
+void evil_csum_outside(struct evil *e);
+void evil_gso_unknown(struct evil *e);
+void evil_gso_zero(struct evil *e);
+void evil_hdr_len_huge(struct evil *e);
+void evil_header_all_ones(struct evil *e);
+void evil_frame_1(struct evil *e);
+void evil_frame_13(struct evil *e);
+
+void evil_head_outside(struct evil *e);
+void evil_head_65535(struct evil *e);
+void evil_index_jump(struct evil *e);
+void evil_index_back(struct evil *e);
+void evil_avail_gone(struct evil *e);
+void evil_desc_gone(struct evil *e);
+void evil_used_gone(struct evil *e);
+void evil_used_readonly(struct evil *e);
+
+/* What undoes one of the last group. */
+void evil_mend_head(struct evil *e);
+void evil_mend_index(struct evil *e);
+void evil_mend_pages(struct evil *e);
+
+#endif

@@ -1,0 +1,32 @@
+/* SPDX-License-Identifier: GPL-2.0 */
+#ifndef VHT_FIXTURE_H
+#define VHT_FIXTURE_H
+
+#include "kselftest_harness.h"
+
+#include "util.h"
+
+/* The exit status of a skipped test, which has changed over time. */
+#ifdef FIXTURE_TEARDOWN_PARENT
+#define SKIP_STATUS	KSFT_SKIP
+#else
+#define SKIP_STATUS	255
+#endif
+
+/* Old harnesses run the test although its set-up said SKIP: leave at once. */
+#define SKIP_ALL(fmt, ...)	\
+	SKIP(_exit(SKIP_STATUS), fmt, ##__VA_ARGS__)
+
+/* VHOST_TEST_ONLY=text runs only the tests that have text in their name. */
+#define RUN_IF_SELECTED() do {				\
+	if (!test_selected(_metadata->name))		\
+		SKIP_ALL("not selected");		\
+} while (0)
+
+/* For what only this project's driver does right. */
+#define NOT_FOR_STOCK(why) do {				\
+	if (stock_driver())				\
+		SKIP_ALL("distribution's driver: " why);	\
+} while (0)
+
+#endif
