@@ -38,10 +38,14 @@ u8 vhost_packet_hdr_len(u8 hdr_len)
  */
 void vhost_packet_refill(struct vhost_backend *backend)
 {
-	struct sk_buff_head *queue = &backend->sock->sk->sk_receive_queue;
+	struct sock *sk = backend->sock->sk;
+	struct sk_buff_head *queue = &sk->sk_receive_queue;
 	struct sk_buff *skb;
 	u16 n = 0;
 
+	/* A link that went down is no news once it is back. */
+	if (unlikely(sk->sk_err))
+		sock_error(sk);
 	if (!skb_queue_empty_lockless(queue)) {
 		spin_lock_bh(&queue->lock);
 		while (n < VHOST_BACKEND_RUN) {

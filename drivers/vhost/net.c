@@ -82,8 +82,8 @@ static const struct vhost_device_ops net_ops = {
 };
 
 /*
- * Exchange backends under the mutex. If the new one turns out not to work the
- * old one goes on, and whichever is not attached is left in *@backend.
+ * Exchange backends. If the new one turns out not to work the old one goes
+ * on; whichever is not attached is left in *@backend.
  */
 static int swap_backend(struct vhost_net_vq *nvq,
 			struct vhost_backend **backend)
@@ -96,25 +96,18 @@ static int swap_backend(struct vhost_net_vq *nvq,
 	if (old && old->sock == new->sock)
 		return 0;
 
+	/* Such as a tap without a device. */
+	if (vfs_poll(new->file, NULL) & EPOLLERR)
+		return -EINVAL;
+
 	set_header(nvq, new);
 	err = vhost_vq_start(vq, new);
 	if (err)
 		return err;
-
 	vhost_watch_stop(&nvq->sock_watch);
-	err = vhost_net_watch(nvq);
-	if (err)
-		goto put_back;
 	nvq->tries = 0;
 	*backend = old;
 	return 0;
-
-put_back:
-	vhost_watch_stop(&nvq->sock_watch);
-	vhost_vq_stop(vq);
-	if (old && !vhost_vq_start(vq, old))
-		vhost_net_watch(nvq);
-	return err;
 }
 
 static int attach(struct vhost_net_vq *nvq, int fd)

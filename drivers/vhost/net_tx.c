@@ -171,7 +171,9 @@ static void tx_turn(struct vhost_vq *vq, struct vhost_tally *tally)
 			continue;
 		if (step == TX_WAIT_BACKEND) {
 			tx_flush(vq);
-			vhost_net_watch(to_net_vq(vq));
+			/* A backend in an error state refuses for good. */
+			if (vhost_net_watch(to_net_vq(vq)))
+				vhost_vq_queue(vq);
 			return;
 		}
 		if (!tx_idle(vq, step))

@@ -74,14 +74,13 @@ int vhost_watch_start(struct vhost_watch *watch, struct file *file,
 	if (wqh)
 		watch_queued(file, wqh, &watch->table);
 	mask = vfs_poll(file, wqh ? NULL : &watch->table);
-	if (mask & EPOLLERR) {
-		if (!wqh)
-			vhost_watch_stop(watch);
-		return -EINVAL;
-	}
 	if (mask & watch->mask)
 		vhost_vq_queue(watch->vq);
-	return 0;
+	if (!(mask & EPOLLERR))
+		return 0;
+	if (!wqh)
+		vhost_watch_stop(watch);
+	return -EINVAL;
 }
 
 /**
@@ -108,7 +107,7 @@ void vhost_watch_stop(struct vhost_watch *watch)
  */
 int vhost_vq_set_kick(struct vhost_vq *vq, int fd)
 {
-	struct file *file = NULL, *old;
+	struct file *file = NULL;
 	int err = 0;
 
 	lockdep_assert_held(&vq->mutex);
@@ -118,16 +117,18 @@ int vhost_vq_set_kick(struct vhost_vq *vq, int fd)
 			return PTR_ERR(file);
 	}
 
-	old = vq->kick;
-	if (file != old) {
+	if (file != vq->kick) {
 		vhost_watch_stop(&vq->kick_watch);
-		vq->kick = file;
 		if (file)
 			err = vhost_watch_start(&vq->kick_watch, file, NULL);
+		if (!err)
+			swap(file, vq->kick);
+		else if (vq->kick)
+			vhost_watch_start(&vq->kick_watch, vq->kick, NULL);
 	}
-	/* If it is the same file, the new reference is one too many. */
-	if (old)
-		fput(old);
+	/* The old file, or the reference that is one too many. */
+	if (file)
+		fput(file);
 	return err;
 }
 
@@ -200,8 +201,12 @@ void vhost_vq_drop_eventfds(struct vhost_vq *vq)
 void vhost_vq_call(struct vhost_vq *vq)
 {
 	lockdep_assert_held(&vq->mutex);
-	/* Asked even without an eventfd: the ring notes what was asked. */
-	if (!vhost_ring_need_call(vq) || !vq->call)
+	if (!vq->call) {
+		/* Whoever sets an eventfd later has missed calls. */
+		vq->ring.call_valid = false;
+		return;
+	}
+	if (!vhost_ring_need_call(vq))
 		return;
 	eventfd_signal(vq->call);
 	vhost_stats_call(&vq->stats);

@@ -52,7 +52,7 @@ enum vhost_vq_state {
  * @ring: the ring
  * @last_region: where the last translation ended up; belongs to @mem
  * @mem: the device's memory table
- * @iov: VHOST_MAX_IOV segments for the buffers at hand
+ * @iov: VHOST_MAX_IOV segments for the buffers at hand, and a spare one
  * @backend: where packets come from or go to; NULL when stopped
  * @call: to be signalled when buffers were used
  * @err: to be signalled when something is wrong

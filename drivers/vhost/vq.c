@@ -52,7 +52,8 @@ int vhost_vq_alloc(struct vhost_vq *vq)
 {
 	struct vhost_ring *ring = &vq->ring;
 
-	vq->iov = kvcalloc(VHOST_MAX_IOV, sizeof(*vq->iov),
+	/* One more than a chain can have: vhost_iov_cut() may need it. */
+	vq->iov = kvcalloc(VHOST_MAX_IOV + 1, sizeof(*vq->iov),
 			   GFP_KERNEL_ACCOUNT);
 	ring->heads = kcalloc(VHOST_RING_RUN, sizeof(*ring->heads),
 			      GFP_KERNEL_ACCOUNT);
