@@ -89,8 +89,9 @@ bool evil_received(struct evil *e, __u32 len, __u32 seq)
 		memcpy(e->data, e->left - 100, 100);
 		memcpy(e->data + 100, e->right, EVIL_LEN - 100);
 	}
-	return len == EVIL_LEN && frame_intact(e->data + hdr, len - hdr, &got) &&
-		got == seq;
+	if (len != EVIL_LEN || !frame_intact(e->data + hdr, len - hdr, &got))
+		return false;
+	return got == seq;
 }
 
 /* The good packet in one descriptor, then what the caller wants. */

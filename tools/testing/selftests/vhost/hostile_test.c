@@ -37,66 +37,96 @@ FIXTURE_VARIANT(tx)
 	evil_fn mend;
 };
 
-#define TX_CASE(name_, outcome_)		\
-FIXTURE_VARIANT_ADD(tx, name_)			\
-{						\
-	.build = evil_##name_,			\
-	.outcome = outcome_,			\
-}
-
-#define TX_BREAK(name_, mend_)			\
-FIXTURE_VARIANT_ADD(tx, name_)			\
-{						\
-	.build = evil_##name_,			\
-	.outcome = BREAKS,			\
-	.mend = evil_mend_##mend_,		\
-}
-
-TX_CASE(loop_self, RETURNED);
-TX_CASE(loop_two, RETURNED);
-TX_CASE(next_outside, RETURNED);
-TX_CASE(next_far_outside, RETURNED);
-TX_CASE(order, RETURNED);
-TX_CASE(direction, RETURNED);
-TX_CASE(direction_part, RETURNED);
-TX_CASE(all_empty, RETURNED);
-TX_CASE(one_empty, PASSES);
-TX_CASE(short_header, RETURNED);
-TX_CASE(header_only, REFUSED);
-TX_CASE(address_outside, RETURNED);
-TX_CASE(address_zero, RETURNED);
-TX_CASE(address_wraps, RETURNED);
-TX_CASE(length_4g, RETURNED);
-TX_CASE(into_hole, RETURNED);
-TX_CASE(across_seam, PASSES);
-TX_CASE(page_gone, RETURNED);
-TX_CASE(page_readonly, PASSES);
-TX_CASE(indirect_empty, RETURNED);
-TX_CASE(indirect_odd, RETURNED);
-TX_CASE(indirect_one, PASSES);
-TX_CASE(indirect_1024, PASSES);
-TX_CASE(indirect_1025, RETURNED);
-TX_CASE(indirect_65537, RETURNED);
-TX_CASE(indirect_nested, RETURNED);
-TX_CASE(indirect_loop, RETURNED);
-TX_CASE(indirect_next, RETURNED);
-TX_CASE(indirect_outside, RETURNED);
-TX_CASE(indirect_unmapped, RETURNED);
-TX_CASE(csum_outside, REFUSED);
-TX_CASE(gso_unknown, REFUSED);
-TX_CASE(gso_zero, REFUSED);
-TX_CASE(hdr_len_huge, REFUSED);
-TX_CASE(header_all_ones, REFUSED);
-TX_CASE(frame_1, REFUSED);
-TX_CASE(frame_13, REFUSED);
-TX_BREAK(head_outside, head);
-TX_BREAK(head_65535, head);
-TX_BREAK(index_jump, index);
-TX_BREAK(index_back, index);
-TX_BREAK(avail_gone, pages);
-TX_BREAK(desc_gone, pages);
-TX_BREAK(used_gone, pages);
-TX_BREAK(used_readonly, pages);
+FIXTURE_VARIANT_ADD(tx, loop_self)
+{ evil_loop_self, RETURNED, NULL };
+FIXTURE_VARIANT_ADD(tx, loop_two)
+{ evil_loop_two, RETURNED, NULL };
+FIXTURE_VARIANT_ADD(tx, next_outside)
+{ evil_next_outside, RETURNED, NULL };
+FIXTURE_VARIANT_ADD(tx, next_far_outside)
+{ evil_next_far_outside, RETURNED, NULL };
+FIXTURE_VARIANT_ADD(tx, order)
+{ evil_order, RETURNED, NULL };
+FIXTURE_VARIANT_ADD(tx, direction)
+{ evil_direction, RETURNED, NULL };
+FIXTURE_VARIANT_ADD(tx, direction_part)
+{ evil_direction_part, RETURNED, NULL };
+FIXTURE_VARIANT_ADD(tx, all_empty)
+{ evil_all_empty, RETURNED, NULL };
+FIXTURE_VARIANT_ADD(tx, one_empty)
+{ evil_one_empty, PASSES, NULL };
+FIXTURE_VARIANT_ADD(tx, short_header)
+{ evil_short_header, RETURNED, NULL };
+FIXTURE_VARIANT_ADD(tx, header_only)
+{ evil_header_only, REFUSED, NULL };
+FIXTURE_VARIANT_ADD(tx, address_outside)
+{ evil_address_outside, RETURNED, NULL };
+FIXTURE_VARIANT_ADD(tx, address_zero)
+{ evil_address_zero, RETURNED, NULL };
+FIXTURE_VARIANT_ADD(tx, address_wraps)
+{ evil_address_wraps, RETURNED, NULL };
+FIXTURE_VARIANT_ADD(tx, length_4g)
+{ evil_length_4g, RETURNED, NULL };
+FIXTURE_VARIANT_ADD(tx, into_hole)
+{ evil_into_hole, RETURNED, NULL };
+FIXTURE_VARIANT_ADD(tx, across_seam)
+{ evil_across_seam, PASSES, NULL };
+FIXTURE_VARIANT_ADD(tx, page_gone)
+{ evil_page_gone, RETURNED, NULL };
+FIXTURE_VARIANT_ADD(tx, page_readonly)
+{ evil_page_readonly, PASSES, NULL };
+FIXTURE_VARIANT_ADD(tx, indirect_empty)
+{ evil_indirect_empty, RETURNED, NULL };
+FIXTURE_VARIANT_ADD(tx, indirect_odd)
+{ evil_indirect_odd, RETURNED, NULL };
+FIXTURE_VARIANT_ADD(tx, indirect_one)
+{ evil_indirect_one, PASSES, NULL };
+FIXTURE_VARIANT_ADD(tx, indirect_1024)
+{ evil_indirect_1024, PASSES, NULL };
+FIXTURE_VARIANT_ADD(tx, indirect_1025)
+{ evil_indirect_1025, RETURNED, NULL };
+FIXTURE_VARIANT_ADD(tx, indirect_65537)
+{ evil_indirect_65537, RETURNED, NULL };
+FIXTURE_VARIANT_ADD(tx, indirect_nested)
+{ evil_indirect_nested, RETURNED, NULL };
+FIXTURE_VARIANT_ADD(tx, indirect_loop)
+{ evil_indirect_loop, RETURNED, NULL };
+FIXTURE_VARIANT_ADD(tx, indirect_next)
+{ evil_indirect_next, RETURNED, NULL };
+FIXTURE_VARIANT_ADD(tx, indirect_outside)
+{ evil_indirect_outside, RETURNED, NULL };
+FIXTURE_VARIANT_ADD(tx, indirect_unmapped)
+{ evil_indirect_unmapped, RETURNED, NULL };
+FIXTURE_VARIANT_ADD(tx, csum_outside)
+{ evil_csum_outside, REFUSED, NULL };
+FIXTURE_VARIANT_ADD(tx, gso_unknown)
+{ evil_gso_unknown, REFUSED, NULL };
+FIXTURE_VARIANT_ADD(tx, gso_zero)
+{ evil_gso_zero, REFUSED, NULL };
+FIXTURE_VARIANT_ADD(tx, hdr_len_huge)
+{ evil_hdr_len_huge, REFUSED, NULL };
+FIXTURE_VARIANT_ADD(tx, header_all_ones)
+{ evil_header_all_ones, REFUSED, NULL };
+FIXTURE_VARIANT_ADD(tx, frame_1)
+{ evil_frame_1, REFUSED, NULL };
+FIXTURE_VARIANT_ADD(tx, frame_13)
+{ evil_frame_13, REFUSED, NULL };
+FIXTURE_VARIANT_ADD(tx, head_outside)
+{ evil_head_outside, BREAKS, evil_mend_head };
+FIXTURE_VARIANT_ADD(tx, head_65535)
+{ evil_head_65535, BREAKS, evil_mend_head };
+FIXTURE_VARIANT_ADD(tx, index_jump)
+{ evil_index_jump, BREAKS, evil_mend_index };
+FIXTURE_VARIANT_ADD(tx, index_back)
+{ evil_index_back, BREAKS, evil_mend_index };
+FIXTURE_VARIANT_ADD(tx, avail_gone)
+{ evil_avail_gone, BREAKS, evil_mend_pages };
+FIXTURE_VARIANT_ADD(tx, desc_gone)
+{ evil_desc_gone, BREAKS, evil_mend_pages };
+FIXTURE_VARIANT_ADD(tx, used_gone)
+{ evil_used_gone, BREAKS, evil_mend_pages };
+FIXTURE_VARIANT_ADD(tx, used_readonly)
+{ evil_used_readonly, BREAKS, evil_mend_pages };
 
 static const struct guest_cfg hostile_cfg = {
 	.features = F_V1 | F_INDIRECT,
@@ -202,58 +232,80 @@ FIXTURE_VARIANT(rx)
 	evil_fn mend;
 };
 
-#define RX_CASE(name_, outcome_)		\
-FIXTURE_VARIANT_ADD(rx, name_)			\
-{						\
-	.build = evil_##name_,			\
-	.outcome = outcome_,			\
-}
-
-#define RX_BREAK(name_, mend_)			\
-FIXTURE_VARIANT_ADD(rx, name_)			\
-{						\
-	.build = evil_##name_,			\
-	.outcome = BREAKS,			\
-	.mend = evil_mend_##mend_,		\
-}
-
-RX_CASE(loop_self, RETURNED);
-RX_CASE(loop_two, RETURNED);
-RX_CASE(next_outside, RETURNED);
-RX_CASE(next_far_outside, RETURNED);
-RX_CASE(order, RETURNED);
-RX_CASE(direction, RETURNED);
-RX_CASE(direction_part, RETURNED);
-RX_CASE(all_empty, RETURNED);
-RX_CASE(one_empty, PASSES);
-RX_CASE(short_header, RETURNED);
-RX_CASE(address_outside, RETURNED);
-RX_CASE(address_zero, RETURNED);
-RX_CASE(address_wraps, RETURNED);
-RX_CASE(length_4g, RETURNED);
-RX_CASE(into_hole, RETURNED);
-RX_CASE(across_seam, PASSES);
-RX_CASE(page_gone, RETURNED);
-RX_CASE(page_readonly, RETURNED);
-RX_CASE(indirect_empty, RETURNED);
-RX_CASE(indirect_odd, RETURNED);
-RX_CASE(indirect_one, PASSES);
-RX_CASE(indirect_1024, PASSES);
-RX_CASE(indirect_1025, RETURNED);
-RX_CASE(indirect_65537, RETURNED);
-RX_CASE(indirect_nested, RETURNED);
-RX_CASE(indirect_loop, RETURNED);
-RX_CASE(indirect_next, RETURNED);
-RX_CASE(indirect_outside, RETURNED);
-RX_CASE(indirect_unmapped, RETURNED);
-RX_BREAK(head_outside, head);
-RX_BREAK(head_65535, head);
-RX_BREAK(index_jump, index);
-RX_BREAK(index_back, index);
-RX_BREAK(avail_gone, pages);
-RX_BREAK(desc_gone, pages);
-RX_BREAK(used_gone, pages);
-RX_BREAK(used_readonly, pages);
+FIXTURE_VARIANT_ADD(rx, loop_self)
+{ evil_loop_self, RETURNED, NULL };
+FIXTURE_VARIANT_ADD(rx, loop_two)
+{ evil_loop_two, RETURNED, NULL };
+FIXTURE_VARIANT_ADD(rx, next_outside)
+{ evil_next_outside, RETURNED, NULL };
+FIXTURE_VARIANT_ADD(rx, next_far_outside)
+{ evil_next_far_outside, RETURNED, NULL };
+FIXTURE_VARIANT_ADD(rx, order)
+{ evil_order, RETURNED, NULL };
+FIXTURE_VARIANT_ADD(rx, direction)
+{ evil_direction, RETURNED, NULL };
+FIXTURE_VARIANT_ADD(rx, direction_part)
+{ evil_direction_part, RETURNED, NULL };
+FIXTURE_VARIANT_ADD(rx, all_empty)
+{ evil_all_empty, RETURNED, NULL };
+FIXTURE_VARIANT_ADD(rx, one_empty)
+{ evil_one_empty, PASSES, NULL };
+FIXTURE_VARIANT_ADD(rx, short_header)
+{ evil_short_header, RETURNED, NULL };
+FIXTURE_VARIANT_ADD(rx, address_outside)
+{ evil_address_outside, RETURNED, NULL };
+FIXTURE_VARIANT_ADD(rx, address_zero)
+{ evil_address_zero, RETURNED, NULL };
+FIXTURE_VARIANT_ADD(rx, address_wraps)
+{ evil_address_wraps, RETURNED, NULL };
+FIXTURE_VARIANT_ADD(rx, length_4g)
+{ evil_length_4g, RETURNED, NULL };
+FIXTURE_VARIANT_ADD(rx, into_hole)
+{ evil_into_hole, RETURNED, NULL };
+FIXTURE_VARIANT_ADD(rx, across_seam)
+{ evil_across_seam, PASSES, NULL };
+FIXTURE_VARIANT_ADD(rx, page_gone)
+{ evil_page_gone, RETURNED, NULL };
+FIXTURE_VARIANT_ADD(rx, page_readonly)
+{ evil_page_readonly, RETURNED, NULL };
+FIXTURE_VARIANT_ADD(rx, indirect_empty)
+{ evil_indirect_empty, RETURNED, NULL };
+FIXTURE_VARIANT_ADD(rx, indirect_odd)
+{ evil_indirect_odd, RETURNED, NULL };
+FIXTURE_VARIANT_ADD(rx, indirect_one)
+{ evil_indirect_one, PASSES, NULL };
+FIXTURE_VARIANT_ADD(rx, indirect_1024)
+{ evil_indirect_1024, PASSES, NULL };
+FIXTURE_VARIANT_ADD(rx, indirect_1025)
+{ evil_indirect_1025, RETURNED, NULL };
+FIXTURE_VARIANT_ADD(rx, indirect_65537)
+{ evil_indirect_65537, RETURNED, NULL };
+FIXTURE_VARIANT_ADD(rx, indirect_nested)
+{ evil_indirect_nested, RETURNED, NULL };
+FIXTURE_VARIANT_ADD(rx, indirect_loop)
+{ evil_indirect_loop, RETURNED, NULL };
+FIXTURE_VARIANT_ADD(rx, indirect_next)
+{ evil_indirect_next, RETURNED, NULL };
+FIXTURE_VARIANT_ADD(rx, indirect_outside)
+{ evil_indirect_outside, RETURNED, NULL };
+FIXTURE_VARIANT_ADD(rx, indirect_unmapped)
+{ evil_indirect_unmapped, RETURNED, NULL };
+FIXTURE_VARIANT_ADD(rx, head_outside)
+{ evil_head_outside, BREAKS, evil_mend_head };
+FIXTURE_VARIANT_ADD(rx, head_65535)
+{ evil_head_65535, BREAKS, evil_mend_head };
+FIXTURE_VARIANT_ADD(rx, index_jump)
+{ evil_index_jump, BREAKS, evil_mend_index };
+FIXTURE_VARIANT_ADD(rx, index_back)
+{ evil_index_back, BREAKS, evil_mend_index };
+FIXTURE_VARIANT_ADD(rx, avail_gone)
+{ evil_avail_gone, BREAKS, evil_mend_pages };
+FIXTURE_VARIANT_ADD(rx, desc_gone)
+{ evil_desc_gone, BREAKS, evil_mend_pages };
+FIXTURE_VARIANT_ADD(rx, used_gone)
+{ evil_used_gone, BREAKS, evil_mend_pages };
+FIXTURE_VARIANT_ADD(rx, used_readonly)
+{ evil_used_readonly, BREAKS, evil_mend_pages };
 
 FIXTURE_SETUP(rx)
 {
