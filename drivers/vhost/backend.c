@@ -37,9 +37,9 @@ static int find_socket(struct vhost_backend *backend)
 	return -ENOTSOCK;
 }
 
-static int alloc_run(struct vhost_backend *backend, bool transmit)
+static int alloc_run(struct vhost_backend *backend)
 {
-	if (!transmit) {
+	if (!backend->transmit) {
 		backend->rx = kcalloc(VHOST_BACKEND_RUN, sizeof(*backend->rx),
 				      GFP_KERNEL_ACCOUNT);
 		return backend->rx ? 0 : -ENOMEM;
@@ -68,6 +68,7 @@ struct vhost_backend *vhost_backend_open(int fd, bool transmit)
 	backend = kzalloc(sizeof(*backend), GFP_KERNEL_ACCOUNT);
 	if (!backend)
 		return ERR_PTR(-ENOMEM);
+	backend->transmit = transmit;
 	backend->file = fget(fd);
 	if (!backend->file) {
 		err = -ENOTSOCK;
@@ -76,7 +77,7 @@ struct vhost_backend *vhost_backend_open(int fd, bool transmit)
 	err = find_socket(backend);
 	if (err)
 		goto put_file;
-	err = alloc_run(backend, transmit);
+	err = alloc_run(backend);
 	if (err)
 		goto put_file;
 	return backend;
@@ -123,7 +124,7 @@ void vhost_backend_set_header(struct vhost_backend *backend, u8 hdr_len,
 			      bool little_endian)
 {
 	/* What comes in gets its header from us, whatever the socket does. */
-	if (backend->kind == VHOST_BACKEND_PACKET && !backend->rx)
+	if (backend->kind == VHOST_BACKEND_PACKET && backend->transmit)
 		hdr_len = vhost_packet_hdr_len(hdr_len);
 	backend->hdr_len = hdr_len;
 	backend->little_endian = little_endian;

@@ -42,10 +42,13 @@ enum vhost_backend_kind {
  * @frag: tap: memory for packets to be sent
  * @tx: tap: packets to be sent in one go
  * @tx_num: how many there are in @tx
+ * @tx_bytes: bytes in them, without headers
+ * @transmit: packets are sent to it; otherwise they are taken from it
  */
 struct vhost_backend {
 	enum vhost_backend_kind kind;
 	bool little_endian;
+	bool transmit;
 	u8 hdr_len;
 	struct socket *sock;
 	struct file *file;
@@ -54,6 +57,7 @@ struct vhost_backend {
 	u16 rx_at;
 	u16 rx_num;
 	u16 tx_num;
+	u32 tx_bytes;
 	struct page_frag_cache frag;
 	struct xdp_buff *tx;
 };
@@ -88,12 +92,13 @@ int vhost_tap_queue(struct vhost_backend *backend, struct iov_iter *from);
 int vhost_tap_flush(struct vhost_backend *backend);
 
 /**
- * vhost_backend_peek() - length of the next packet that came in
+ * vhost_backend_peek() - look at the next packet that came in
  * @backend: the backend
+ * @len: set to its length, in bytes without virtio header
  *
- * Return: bytes without virtio header, or 0 if there is none.
+ * Return: false if there is none.
  */
-static inline u32 vhost_backend_peek(struct vhost_backend *backend)
+static inline bool vhost_backend_peek(struct vhost_backend *backend, u32 *len)
 {
 	bool tap = backend->kind == VHOST_BACKEND_TAP;
 
@@ -103,10 +108,11 @@ static inline u32 vhost_backend_peek(struct vhost_backend *backend)
 		else
 			vhost_packet_refill(backend);
 		if (!backend->rx_num)
-			return 0;
+			return false;
 	}
-	return tap ? vhost_tap_len(backend->rx[backend->rx_at]) :
+	*len = tap ? vhost_tap_len(backend->rx[backend->rx_at]) :
 		     vhost_packet_len(backend->rx[backend->rx_at]);
+	return true;
 }
 
 /**

@@ -9,11 +9,15 @@
  */
 #include <linux/if_packet.h>
 #include <linux/if_vlan.h>
+#include <linux/poll.h>
 #include <linux/skbuff.h>
 #include <linux/virtio_net.h>
 #include <net/sock.h>
 
 #include "backend.h"
+
+/* Where in a frame a VLAN tag is. */
+#define TAG_AT	offsetof(struct vlan_ethhdr, h_vlan_proto)
 
 /**
  * vhost_packet_hdr_len() - the header that packets to be sent have
@@ -56,6 +60,9 @@ void vhost_packet_refill(struct vhost_backend *backend)
 		}
 		spin_unlock_bh(&queue->lock);
 	}
+	/* Tells a fanout group, if there is one, that we have room again. */
+	if (!n)
+		vfs_poll(backend->file, NULL);
 	backend->rx_at = 0;
 	backend->rx_num = n;
 }
@@ -74,6 +81,12 @@ void vhost_packet_give_back(struct vhost_backend *backend)
 	spin_unlock_bh(&queue->lock);
 }
 
+/* Is there a VLAN tag to be put back behind the addresses? */
+static bool has_tag(const struct sk_buff *skb)
+{
+	return skb_vlan_tag_present(skb) && skb->len >= TAG_AT;
+}
+
 /**
  * vhost_packet_len() - length of a packet as the guest will see it
  * @packet: the packet
@@ -84,21 +97,42 @@ u32 vhost_packet_len(const void *packet)
 {
 	const struct sk_buff *skb = packet;
 
-	return skb->len + (skb_vlan_tag_present(skb) ? VLAN_HLEN : 0);
+	return skb->len + (has_tag(skb) ? VLAN_HLEN : 0);
 }
 
-static int put_header(const struct vhost_backend *backend, struct sk_buff *skb,
+/*
+ * Without a header nobody can tell the guest of a checksum that is left to
+ * hardware. The packet may be looked at by others (MSG_PEEK), and cut short
+ * by a filter: it is not touched unless it is whole and ours alone.
+ */
+static struct sk_buff *complete_checksum(struct sk_buff *skb)
+{
+	int at;
+
+	if (skb->ip_summed != CHECKSUM_PARTIAL || skb_is_gso(skb))
+		return skb;
+	at = skb_checksum_start_offset(skb);
+	if (at < 0 ||
+	    at + skb->csum_offset + sizeof(__sum16) > skb_headlen(skb))
+		return skb;
+
+	skb = skb_share_check(skb, GFP_KERNEL);
+	if (skb && skb_checksum_help(skb)) {
+		kfree_skb(skb);
+		return NULL;
+	}
+	return skb;
+}
+
+static int put_header(const struct vhost_backend *backend,
+		      const struct sk_buff *skb,
 		      struct iov_iter *to)
 {
-	int vlan_hlen = skb_vlan_tag_present(skb) ? VLAN_HLEN : 0;
+	int vlan_hlen = has_tag(skb) ? VLAN_HLEN : 0;
 	struct virtio_net_hdr_mrg_rxbuf hdr = {};
 
-	/* Without a header nobody can tell the guest of a missing checksum. */
-	if (!backend->hdr_len) {
-		if (skb->ip_summed == CHECKSUM_PARTIAL)
-			return skb_checksum_help(skb);
+	if (!backend->hdr_len)
 		return 0;
-	}
 	if (virtio_net_hdr_from_skb(skb, &hdr.hdr, backend->little_endian,
 				    true, vlan_hlen))
 		return -EINVAL;
@@ -108,7 +142,6 @@ static int put_header(const struct vhost_backend *backend, struct sk_buff *skb,
 
 static int put_frame(const struct sk_buff *skb, struct iov_iter *to)
 {
-	const int at = offsetof(struct vlan_ethhdr, h_vlan_proto);
 	struct {
 		__be16 proto;
 		__be16 tci;
@@ -117,16 +150,16 @@ static int put_frame(const struct sk_buff *skb, struct iov_iter *to)
 	};
 	int err;
 
-	if (!skb_vlan_tag_present(skb) || skb->len < at)
+	if (!has_tag(skb))
 		return skb_copy_datagram_iter(skb, 0, to, skb->len);
 
 	tag.tci = htons(skb_vlan_tag_get(skb));
-	err = skb_copy_datagram_iter(skb, 0, to, at);
+	err = skb_copy_datagram_iter(skb, 0, to, TAG_AT);
 	if (err)
 		return err;
 	if (copy_to_iter(&tag, sizeof(tag), to) != sizeof(tag))
 		return -EFAULT;
-	return skb_copy_datagram_iter(skb, at, to, skb->len - at);
+	return skb_copy_datagram_iter(skb, TAG_AT, to, skb->len - TAG_AT);
 }
 
 /**
@@ -135,7 +168,7 @@ static int put_frame(const struct sk_buff *skb, struct iov_iter *to)
  * @packet: the packet
  * @to: where to
  *
- * Return: 0, -EFAULT, or -EINVAL for what no virtio header can describe.
+ * Return: 0; -EFAULT; -EINVAL for what no virtio header can describe; -ENOMEM.
  */
 int vhost_packet_recv(struct vhost_backend *backend, void *packet,
 		      struct iov_iter *to)
@@ -143,6 +176,11 @@ int vhost_packet_recv(struct vhost_backend *backend, void *packet,
 	struct sk_buff *skb = packet;
 	int err;
 
+	if (!backend->hdr_len) {
+		skb = complete_checksum(skb);
+		if (!skb)
+			return -ENOMEM;
+	}
 	err = put_header(backend, skb, to);
 	if (!err)
 		err = put_frame(skb, to);

@@ -65,9 +65,7 @@ struct ptr_ring *vhost_tap_ring(struct file *file)
 void vhost_tap_refill(struct vhost_backend *backend)
 {
 	backend->rx_at = 0;
-	backend->rx_num = 0;
-	if (__ptr_ring_empty(backend->ring))
-		return;
+	/* The ring may be resized: no look at it without its lock. */
 	backend->rx_num = ptr_ring_consume_batched(backend->ring, backend->rx,
 						   VHOST_BACKEND_RUN);
 }
@@ -122,10 +120,10 @@ int vhost_tap_recv(struct vhost_backend *backend, void *packet,
 	r = sock->ops->recvmsg(sock, &msg, len, MSG_DONTWAIT | MSG_TRUNC);
 	if (r < 0)
 		return r;
-	if (r != len)
-		return -EIO;
-	/* The tap does not say so when it could not copy the frame. */
-	return iov_iter_count(&msg.msg_iter) ? -EFAULT : 0;
+	/* The tap does not always say so when it could not copy the frame. */
+	if (iov_iter_count(&msg.msg_iter))
+		return -EFAULT;
+	return r == len ? 0 : -EIO;
 }
 
 /**
@@ -159,22 +157,25 @@ static size_t frag_pad(const struct vhost_backend *backend)
 	return SKB_DATA_ALIGN(headroom + NET_SKB_PAD + NET_IP_ALIGN);
 }
 
-/* Same check as for a packet that is sent alone. */
+/*
+ * What is to be checksummed has to be in the frame, and counts as header. A
+ * length of the header that is wrong otherwise is the tap's business.
+ */
 static int check_header(const struct vhost_backend *backend,
 			struct virtio_net_hdr *hdr, size_t frame_len)
 {
 	bool le = backend->little_endian;
-	u32 csum_end, hdr_len = __virtio16_to_cpu(le, hdr->hdr_len);
+	u32 csum_end;
 
-	if (hdr->flags & VIRTIO_NET_HDR_F_NEEDS_CSUM) {
-		csum_end = __virtio16_to_cpu(le, hdr->csum_start) +
-			   __virtio16_to_cpu(le, hdr->csum_offset) + 2;
-		if (csum_end > hdr_len) {
-			hdr_len = csum_end;
-			hdr->hdr_len = __cpu_to_virtio16(le, hdr_len);
-		}
-	}
-	return hdr_len > frame_len ? -EINVAL : 0;
+	if (!(hdr->flags & VIRTIO_NET_HDR_F_NEEDS_CSUM))
+		return 0;
+	csum_end = __virtio16_to_cpu(le, hdr->csum_start) +
+		   __virtio16_to_cpu(le, hdr->csum_offset) + 2;
+	if (csum_end > frame_len)
+		return -EINVAL;
+	if (csum_end > __virtio16_to_cpu(le, hdr->hdr_len))
+		hdr->hdr_len = __cpu_to_virtio16(le, csum_end);
+	return 0;
 }
 
 static int fill_header(const struct vhost_backend *backend, void *frag,
@@ -215,7 +216,9 @@ int vhost_tap_queue(struct vhost_backend *backend, struct iov_iter *from)
 
 	if (frame_len > PAGE_SIZE || size > PAGE_SIZE)
 		return -ENOSPC;
-	frag = page_frag_alloc(&backend->frag, size, GFP_KERNEL);
+	/* Waiting for large pages costs more than sending the packet alone. */
+	frag = page_frag_alloc(&backend->frag, size,
+			       GFP_KERNEL & ~__GFP_DIRECT_RECLAIM);
 	if (unlikely(!frag))
 		return -ENOMEM;
 
@@ -229,6 +232,7 @@ int vhost_tap_queue(struct vhost_backend *backend, struct iov_iter *from)
 	xdp_init_buff(xdp, size, NULL);
 	xdp_prepare_buff(xdp, frag, pad, frame_len, false);
 	backend->tx_num++;
+	backend->tx_bytes += frame_len;
 	return 0;
 
 free_frag:
@@ -273,5 +277,6 @@ int vhost_tap_flush(struct vhost_backend *backend)
 	if (unlikely(r < 0))
 		free_queued(backend);
 	backend->tx_num = 0;
+	backend->tx_bytes = 0;
 	return r < 0 ? r : 0;
 }

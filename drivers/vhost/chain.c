@@ -19,6 +19,7 @@
 void vhost_chain_start(struct vhost_chain *chain, u16 id)
 {
 	chain->num = 0;
+	chain->descs = 0;
 	chain->out = 0;
 	chain->out_len = 0;
 	chain->in_len = 0;
@@ -56,6 +57,9 @@ int vhost_chain_add(struct vhost_vq *vq, struct vhost_chain *chain,
 {
 	int n;
 
+	/* Those without bytes take no segment, but time. */
+	if (unlikely(++chain->descs > VHOST_MAX_IOV))
+		return vhost_chain_fail(chain, VHOST_BAD_LONG);
 	if (!writable && chain->num != chain->out)
 		return vhost_chain_fail(chain, VHOST_BAD_ORDER);
 	if (!len)
@@ -96,7 +100,7 @@ int vhost_copy_from_gpa(struct vhost_vq *vq, void *to, struct vhost_gpa gpa,
 	if (n < 0)
 		return -EFAULT;
 	for (i = 0; i < n; i++) {
-		if (vhost_ring_read(to, iov[i].iov_base, iov[i].iov_len))
+		if (vhost_copy_in(to, iov[i].iov_base, iov[i].iov_len))
 			return -EFAULT;
 		to += iov[i].iov_len;
 	}

@@ -18,6 +18,7 @@ struct vhost_gpa;
  * @iov: where to write segments; readable ones come first, then writable ones
  * @max: entries of @iov
  * @num: entries of @iov in use
+ * @descs: descriptors looked at, also those without any bytes
  * @out: how many of them the device may read
  * @out_len: bytes in the readable segments
  * @in_len: bytes in the writable segments
@@ -30,6 +31,7 @@ struct vhost_chain {
 	struct iovec *iov;
 	u16 max;
 	u16 num;
+	u16 descs;
 	u16 out;
 	u16 id;
 	u64 out_len;

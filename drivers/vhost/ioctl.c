@@ -55,10 +55,7 @@ static long set_backend_features(struct vhost_device *device,
 
 	if (copy_from_user(&features, argp, sizeof(features)))
 		return -EFAULT;
-	if (features & ~device->ops->backend_features)
-		return -EOPNOTSUPP;
-	device->backend_features = features;
-	return 0;
+	return features & ~device->ops->backend_features ? -EOPNOTSUPP : 0;
 }
 
 static long set_owner(struct vhost_device *device, void __user *argp)

@@ -23,6 +23,8 @@ static int cmp_first(const void *a, const void *b)
 
 	if (l->first != r->first)
 		return l->first < r->first ? -1 : 1;
+	if (l->last != r->last)
+		return l->last > r->last ? -1 : 1;
 	return 0;
 }
 
@@ -47,7 +49,8 @@ static int region_from_user(struct vhost_region *region,
 }
 
 /*
- * Where regions overlap, the one that starts lower counts. Clipping here is
+ * Where regions overlap, the one that starts lower counts, or the larger one
+ * of two that start alike. Clipping here is
  * what lets a search look at a single candidate.
  */
 static void clip_overlaps(struct vhost_mem *mem)
@@ -143,6 +146,7 @@ const struct vhost_region *vhost_mem_find(const struct vhost_mem *mem,
 /**
  * vhost_mem_segments() - translate a piece of guest memory
  * @mem: the table
+ * @r: the region it starts in, or NULL
  * @gpa: where it starts
  * @len: bytes, not 0
  * @iov: where to write the segments; a piece that spans regions has several
@@ -151,10 +155,10 @@ const struct vhost_region *vhost_mem_find(const struct vhost_mem *mem,
  * Return: segments written, -EFAULT if some byte has no memory behind it,
  * -ENOBUFS if @max is too small.
  */
-int vhost_mem_segments(const struct vhost_mem *mem, struct vhost_gpa gpa,
+int vhost_mem_segments(const struct vhost_mem *mem,
+		       const struct vhost_region *r, struct vhost_gpa gpa,
 		       u32 len, struct iovec *iov, int max)
 {
-	const struct vhost_region *r;
 	u64 left = len, last, size;
 	int n = 0;
 
@@ -162,8 +166,7 @@ int vhost_mem_segments(const struct vhost_mem *mem, struct vhost_gpa gpa,
 		return -EFAULT;
 
 	/* Each turn uses up one entry of @iov: at most @max turns. */
-	while (left) {
-		r = vhost_mem_find(mem, gpa);
+	for (;;) {
 		if (!r)
 			return -EFAULT;
 		if (n == max)
@@ -173,8 +176,10 @@ int vhost_mem_segments(const struct vhost_mem *mem, struct vhost_gpa gpa,
 				  (r->hva + (gpa.addr - r->first));
 		iov[n].iov_len = size;
 		n++;
-		gpa.addr += size;
 		left -= size;
+		if (!left)
+			return n;
+		gpa.addr += size;
+		r = vhost_mem_find(mem, gpa);
 	}
-	return n;
 }

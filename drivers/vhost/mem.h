@@ -46,7 +46,8 @@ struct vhost_mem *vhost_mem_create(const struct vhost_memory_region *user,
 void vhost_mem_free(const struct vhost_mem *mem);
 const struct vhost_region *vhost_mem_find(const struct vhost_mem *mem,
 					  struct vhost_gpa gpa);
-int vhost_mem_segments(const struct vhost_mem *mem, struct vhost_gpa gpa,
+int vhost_mem_segments(const struct vhost_mem *mem,
+		       const struct vhost_region *r, struct vhost_gpa gpa,
 		       u32 len, struct iovec *iov, int max);
 
 #endif

@@ -39,21 +39,6 @@ static void set_header(struct vhost_net_vq *nvq, struct vhost_backend *backend)
 				 nvq->vq.ring.little_endian);
 }
 
-/**
- * vhost_net_watch() - have the ring's work queued when its backend is ready
- * @nvq: the ring, running
- *
- * Return: 0, or -EINVAL if the backend is in an error state. Its wait queue is
- * watched nevertheless, for a tap may be taken away and come back.
- */
-int vhost_net_watch(struct vhost_net_vq *nvq)
-{
-	struct vhost_backend *backend = nvq->vq.backend;
-
-	return vhost_watch_start(&nvq->sock_watch, backend->file,
-				 sk_sleep(backend->sock->sk));
-}
-
 static struct vhost_backend *detach(struct vhost_net_vq *nvq)
 {
 	struct vhost_backend *old;
@@ -113,20 +98,26 @@ static int swap_backend(struct vhost_net_vq *nvq,
 static int attach(struct vhost_net_vq *nvq, int fd)
 {
 	struct vhost_vq *vq = &nvq->vq;
-	struct vhost_backend *backend;
+	struct vhost_backend *backend = NULL;
 	int err;
 
-	backend = vhost_backend_open(fd, vq->index == VHOST_NET_TX);
-	if (IS_ERR(backend))
-		return PTR_ERR(backend);
-
 	mutex_lock(&vq->mutex);
+	err = vhost_vq_check(vq);
+	if (err)
+		goto unlock_vq;
+	backend = vhost_backend_open(fd, vq->index == VHOST_NET_TX);
+	if (IS_ERR(backend)) {
+		err = PTR_ERR(backend);
+		backend = NULL;
+		goto unlock_vq;
+	}
 	err = swap_backend(nvq, &backend);
 	/* Packets or buffers may have been waiting for a backend. */
 	if (!err)
 		vhost_vq_queue(vq);
-	mutex_unlock(&vq->mutex);
 
+unlock_vq:
+	mutex_unlock(&vq->mutex);
 	vhost_backend_close(backend);
 	return err;
 }

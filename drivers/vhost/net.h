@@ -5,6 +5,8 @@
 #ifndef VHOST_NET_H
 #define VHOST_NET_H
 
+#include <net/sock.h>
+
 #include "backend.h"
 #include "vhost.h"
 
@@ -21,8 +23,15 @@ enum {
 #define VHOST_NET_TURN_PACKETS	256
 #define VHOST_NET_TURN_BYTES	0x80000
 
-/* A packet that the backend has no room for is tried that often. */
+/*
+ * A packet for which the backend has no memory, or no place in a queue, is
+ * tried again a little later, and after so many tries dropped.
+ */
 #define VHOST_NET_TX_TRIES	8
+#define VHOST_NET_TX_DELAY	1	/* jiffies */
+
+/* The largest frame: 64 KiB of IP, addresses, two VLAN tags. */
+#define VHOST_NET_FRAME_MAX	(65535 + 14 + 2 * 4)
 
 /**
  * struct vhost_net_vq - one ring of a network device
@@ -57,6 +66,13 @@ static inline struct vhost_net_vq *to_net_vq(struct vhost_vq *vq)
 	return container_of(vq, struct vhost_net_vq, vq);
 }
 
+/* What wakes whoever waits for the backend. */
+static inline void vhost_net_watch(struct vhost_net_vq *nvq)
+{
+	vhost_watch_queue(&nvq->sock_watch,
+			  sk_sleep(nvq->vq.backend->sock->sk));
+}
+
 /* May a turn go on? */
 static inline bool vhost_net_may_go_on(const struct vhost_tally *tally)
 {
@@ -66,7 +82,6 @@ static inline bool vhost_net_may_go_on(const struct vhost_tally *tally)
 
 /* net.c APIs: */
 int vhost_net_set_backend(struct vhost_net *net, unsigned int index, int fd);
-int vhost_net_watch(struct vhost_net_vq *nvq);
 
 /* ioctl_net.c APIs: */
 long vhost_net_ioctl(struct vhost_net *net, unsigned int cmd,

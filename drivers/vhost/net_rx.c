@@ -77,8 +77,8 @@ static enum vhost_reason rx_check(struct vhost_net_vq *nvq,
 {
 	if (unlikely(chain->out))
 		return VHOST_BAD_DIRECTION;
-	/* The header has to be in the first one. */
-	if (unlikely(!room->buffers && chain->in_len < nvq->hdr_len))
+	/* The header has to be in the first one; none may be without bytes. */
+	if (unlikely(chain->in_len < (room->buffers ? 1 : nvq->hdr_len)))
 		return VHOST_BAD_HDR;
 	return VHOST_OK;
 }
@@ -121,10 +121,11 @@ static enum rx_step rx_add_buffer(struct vhost_vq *vq, struct rx_room *room)
 static enum rx_step rx_gather(struct vhost_vq *vq, struct rx_room *room)
 {
 	bool merge = vhost_has(vq, VIRTIO_NET_F_MRG_RXBUF);
-	u16 max = merge ? VHOST_MAX_IOV : 1;
+	u32 max = merge ? min_t(u32, VHOST_MAX_IOV, vq->ring.num) : 1;
 	enum rx_step step;
 
 	while (room->left) {
+		/* More than the ring can hold will never be available. */
 		if (room->buffers == max)
 			return rx_too_big(vq, room, 0);
 		step = rx_add_buffer(vq, room);
@@ -143,8 +144,8 @@ static int rx_put_buffers(struct vhost_vq *vq, const struct rx_room *room)
 	struct iov_iter to;
 
 	if (likely(vq->iov->iov_len >= at + sizeof(num)))
-		return vhost_ring_write(vq->iov->iov_base + at, &num,
-					sizeof(num));
+		return vhost_copy_out(vq->iov->iov_base + at, &num,
+				      sizeof(num));
 
 	iov_iter_init(&to, ITER_DEST, vq->iov, room->segments, room->len);
 	iov_iter_advance(&to, at);
@@ -173,15 +174,18 @@ static int rx_fill(struct vhost_vq *vq, const struct rx_room *room)
 
 static enum rx_step rx_packet(struct vhost_vq *vq, struct vhost_tally *tally)
 {
-	u32 frame_len = vhost_backend_peek(vq->backend);
-	u32 len = frame_len + to_net_vq(vq)->hdr_len;
-	struct rx_room room = { .len = len, .left = len };
+	struct rx_room room = {};
 	enum rx_step step;
+	u32 frame_len;
 	int err;
 
-	if (!frame_len)
+	if (!vhost_backend_peek(vq->backend, &frame_len))
 		return RX_NO_PACKET;
+	room.len = frame_len + to_net_vq(vq)->hdr_len;
+	room.left = room.len;
 	step = rx_gather(vq, &room);
+	/* What a guest offers in many pieces takes many tries' time. */
+	tally->tries += room.buffers / VHOST_RING_RUN;
 	if (step != RX_GO_ON)
 		return step;
 
@@ -201,12 +205,20 @@ static enum rx_step rx_packet(struct vhost_vq *vq, struct vhost_tally *tally)
 static bool rx_idle(struct vhost_vq *vq, enum rx_step step)
 {
 	bool more;
+	u32 len;
 
 	vhost_vq_complete(vq);
 	if (step == RX_NO_PACKET) {
-		/* The next packet is what wakes us: no need for kicks. */
+		/*
+		 * The next packet is what wakes us: no need for kicks. To
+		 * look for packets, not for readiness: a packet socket can be
+		 * readable without any packet for us (PACKET_RX_RING).
+		 */
 		vhost_net_watch(to_net_vq(vq));
-		return false;
+		if (!vhost_backend_peek(vq->backend, &len))
+			return false;
+		vhost_watch_stop(&to_net_vq(vq)->sock_watch);
+		return true;
 	}
 	more = vhost_ring_kick_on(vq) && step == RX_NO_BUFFER;
 	if (more)
@@ -222,9 +234,10 @@ static void rx_turn(struct vhost_vq *vq, struct vhost_tally *tally)
 	for (; vhost_net_may_go_on(tally); tally->tries++) {
 		if (vhost_ring_put_full(&vq->ring)) {
 			vhost_vq_complete(vq);
+			cond_resched();
 			/* Ring memory is gone: no room to note more. */
 			if (vq->ring.put_num)
-				break;
+				return;
 		}
 		step = rx_packet(vq, tally);
 		if (step == RX_GO_ON || step == RX_AGAIN)

@@ -7,6 +7,7 @@
  * So whatever ends a run, no buffer that was taken is kept.
  */
 #include <linux/if_ether.h>
+#include <linux/poll.h>
 #include <linux/vhost.h>
 
 #include "net.h"
@@ -16,20 +17,27 @@
 enum tx_step {
 	TX_GO_ON,
 	TX_WAIT_BACKEND,	/* no room: the packet went back to the ring */
+	TX_WAIT_TIME,		/* same, but nobody will wake us */
 	TX_EMPTY,
 	TX_BROKEN,
 };
 
 /* Hand over what is queued, and then show the guest its buffers. */
-static void tx_flush(struct vhost_vq *vq)
+static void tx_flush(struct vhost_vq *vq, struct vhost_tally *tally)
 {
 	struct vhost_backend *backend = vq->backend;
+	u32 bytes = backend->tx_bytes;
 	u16 num = backend->tx_num;
 
-	if (unlikely(vhost_tap_flush(backend)))
+	if (likely(!vhost_tap_flush(backend))) {
+		tally->packets += num;
+		tally->bytes += bytes;
+	} else {
 		while (num--)
 			vhost_vq_complain(vq, VHOST_DROP_BACKEND);
+	}
 	vhost_vq_complete(vq);
+	cond_resched();
 }
 
 static enum tx_step tx_used(struct vhost_vq *vq,
@@ -48,9 +56,8 @@ static enum tx_step tx_bad(struct vhost_vq *vq, const struct vhost_chain *chain,
 }
 
 /*
- * EAGAIN comes with the promise of a wake-up when there is room; the other
- * two may pass by themselves or not, and a backend that is always writable
- * would have us try for ever.
+ * EAGAIN comes with the promise of a wake-up when there is room. Lack of
+ * memory and of places in a queue pass by themselves or not; nobody tells.
  */
 static enum tx_step tx_refused(struct vhost_vq *vq,
 			       const struct vhost_chain *chain, int err)
@@ -64,7 +71,8 @@ static enum tx_step tx_refused(struct vhost_vq *vq,
 			vhost_stats_reason(&vq->stats, VHOST_DROP_BUSY);
 			return tx_used(vq, chain);
 		}
-		fallthrough;
+		vhost_ring_rewind(&vq->ring, 1);
+		return TX_WAIT_TIME;
 	case -EAGAIN:
 		vhost_ring_rewind(&vq->ring, 1);
 		return TX_WAIT_BACKEND;
@@ -101,21 +109,21 @@ static enum tx_step tx_packet(struct vhost_vq *vq, struct vhost_chain *chain,
 		return tx_bad(vq, chain, VHOST_BAD_DIRECTION);
 	if (unlikely(chain->out_len < nvq->hdr_len + ETH_HLEN))
 		return tx_bad(vq, chain, VHOST_BAD_HDR);
+	/* Not every backend copes with lengths beyond what an int holds. */
+	if (unlikely(chain->out_len > nvq->hdr_len + VHOST_NET_FRAME_MAX))
+		return tx_bad(vq, chain, VHOST_DROP_BIG);
 
 	tx_iter(nvq, chain, &from);
 	if (batch)
 		err = vhost_tap_queue(vq->backend, &from);
 	if (err == -ENOSPC || err == -ENOMEM) {
 		/* What is queued goes first: packets keep their order. */
-		tx_flush(vq);
+		tx_flush(vq, tally);
 		err = vhost_backend_send(vq->backend, &from);
+		tally->packets += !err;
+		tally->bytes += err ? 0 : chain->out_len - nvq->hdr_len;
 	}
-	if (unlikely(err))
-		return tx_refused(vq, chain, err);
-
-	tally->packets++;
-	tally->bytes += chain->out_len - nvq->hdr_len;
-	return tx_used(vq, chain);
+	return likely(!err) ? tx_used(vq, chain) : tx_refused(vq, chain, err);
 }
 
 static enum tx_step tx_next(struct vhost_vq *vq, bool batch,
@@ -140,12 +148,36 @@ static enum tx_step tx_next(struct vhost_vq *vq, bool batch,
 	return TX_BROKEN;
 }
 
-/* The ring is empty or broken. Return: true if there is more to do. */
-static bool tx_idle(struct vhost_vq *vq, enum tx_step step)
+/*
+ * Sleep until there is room. A tap that lost its device is not writable, and
+ * yet must be tried: that is how its packets are found to be lost.
+ */
+static void tx_wait(struct vhost_vq *vq)
+{
+	struct vhost_backend *backend = vq->backend;
+	__poll_t ready = EPOLLOUT;
+
+	if (backend->kind == VHOST_BACKEND_TAP)
+		ready |= EPOLLERR;
+	vhost_net_watch(to_net_vq(vq));
+	if (vfs_poll(backend->file, NULL) & ready)
+		vhost_vq_queue(vq);
+}
+
+/* Nothing to be done for now. Return: true if that has changed already. */
+static bool tx_idle(struct vhost_vq *vq, struct vhost_tally *tally,
+		    enum tx_step step)
 {
 	bool more;
 
-	tx_flush(vq);
+	tx_flush(vq, tally);
+	if (step == TX_WAIT_BACKEND || step == TX_WAIT_TIME) {
+		if (step == TX_WAIT_BACKEND)
+			tx_wait(vq);
+		else
+			vhost_vq_queue_later(vq, VHOST_NET_TX_DELAY);
+		return false;
+	}
 	more = vhost_ring_kick_on(vq) && step == TX_EMPTY;
 	if (more)
 		vhost_ring_kick_off(vq);
@@ -161,25 +193,16 @@ static void tx_turn(struct vhost_vq *vq, struct vhost_tally *tally)
 	vhost_ring_kick_off(vq);
 	while (vhost_net_may_go_on(tally)) {
 		if (vhost_ring_put_full(&vq->ring)) {
-			tx_flush(vq);
+			tx_flush(vq, tally);
 			/* Ring memory is gone: no room to note more. */
 			if (vq->ring.put_num)
-				break;
+				return;
 		}
 		step = tx_next(vq, batch, tally);
-		if (step == TX_GO_ON)
-			continue;
-		if (step == TX_WAIT_BACKEND) {
-			tx_flush(vq);
-			/* A backend in an error state refuses for good. */
-			if (vhost_net_watch(to_net_vq(vq)))
-				vhost_vq_queue(vq);
-			return;
-		}
-		if (!tx_idle(vq, step))
+		if (step != TX_GO_ON && !tx_idle(vq, tally, step))
 			return;
 	}
-	tx_flush(vq);
+	tx_flush(vq, tally);
 	if (vq->state == VHOST_VQ_RUNNING)
 		vhost_vq_queue(vq);
 }

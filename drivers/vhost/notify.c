@@ -52,35 +52,47 @@ void vhost_watch_init(struct vhost_watch *watch, struct vhost_vq *vq,
 
 /**
  * vhost_watch_start() - watch a file
- * @watch: the watch; nothing happens if it is started already
+ * @watch: the watch, not started
  * @file: the file, to be held until the watch is stopped
- * @wqh: the file's wait queue if it is known, or NULL. Some files do not
- *	tell it while they are in an error state, and yet recover.
  *
  * If the file is ready already, the work is queued at once.
  *
- * Return: 0, or -EINVAL if the file is in an error state; with @wqh the watch
- * is started nevertheless.
+ * Return: 0, or -EINVAL if the file is in an error state and is not watched.
  */
-int vhost_watch_start(struct vhost_watch *watch, struct file *file,
-		      wait_queue_head_t *wqh)
+int vhost_watch_start(struct vhost_watch *watch, struct file *file)
 {
 	__poll_t mask;
 
 	lockdep_assert_held(&watch->vq->mutex);
-	if (watch->wqh)
-		return 0;
-
-	if (wqh)
-		watch_queued(file, wqh, &watch->table);
-	mask = vfs_poll(file, wqh ? NULL : &watch->table);
+	mask = vfs_poll(file, &watch->table);
+	if (mask & EPOLLERR) {
+		vhost_watch_stop(watch);
+		return -EINVAL;
+	}
 	if (mask & watch->mask)
 		vhost_vq_queue(watch->vq);
-	if (!(mask & EPOLLERR))
-		return 0;
-	if (!wqh)
-		vhost_watch_stop(watch);
-	return -EINVAL;
+	return 0;
+}
+
+/**
+ * vhost_watch_queue() - watch a wait queue
+ * @watch: the watch; nothing happens if it is started already
+ * @wqh: the wait queue, to live until the watch is stopped
+ *
+ * The caller looks afterwards whether what it waits for has happened already.
+ */
+void vhost_watch_queue(struct vhost_watch *watch, wait_queue_head_t *wqh)
+{
+	lockdep_assert_held(&watch->vq->mutex);
+	if (watch->wqh)
+		return;
+	watch_queued(NULL, wqh, &watch->table);
+	/*
+	 * Our place in the queue before the caller's look; pairs with the
+	 * barrier that wakers have between what they did and the look at the
+	 * queue (skwq_has_sleeper()).
+	 */
+	smp_mb();
 }
 
 /**
@@ -120,11 +132,11 @@ int vhost_vq_set_kick(struct vhost_vq *vq, int fd)
 	if (file != vq->kick) {
 		vhost_watch_stop(&vq->kick_watch);
 		if (file)
-			err = vhost_watch_start(&vq->kick_watch, file, NULL);
+			err = vhost_watch_start(&vq->kick_watch, file);
 		if (!err)
 			swap(file, vq->kick);
 		else if (vq->kick)
-			vhost_watch_start(&vq->kick_watch, vq->kick, NULL);
+			vhost_watch_start(&vq->kick_watch, vq->kick);
 	}
 	/* The old file, or the reference that is one too many. */
 	if (file)
@@ -214,7 +226,7 @@ void vhost_vq_call(struct vhost_vq *vq)
 
 /**
  * vhost_vq_report() - tell the owner if there was something to complain of
- * @vq: the queue, at the end of a run
+ * @vq: the queue, before buffers are published and at the end of a run
  */
 void vhost_vq_report(struct vhost_vq *vq)
 {

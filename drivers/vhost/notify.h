@@ -34,8 +34,8 @@ struct vhost_watch {
 /* notify.c APIs: */
 void vhost_watch_init(struct vhost_watch *watch, struct vhost_vq *vq,
 		      __poll_t mask, atomic_long_t *woken);
-int vhost_watch_start(struct vhost_watch *watch, struct file *file,
-		      wait_queue_head_t *wqh);
+int vhost_watch_start(struct vhost_watch *watch, struct file *file);
+void vhost_watch_queue(struct vhost_watch *watch, wait_queue_head_t *wqh);
 void vhost_watch_stop(struct vhost_watch *watch);
 int vhost_vq_set_kick(struct vhost_vq *vq, int fd);
 int vhost_vq_set_call(struct vhost_vq *vq, int fd);

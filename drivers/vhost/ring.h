@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: GPL-2.0 */
 /*
  * What the rest of the driver knows of a virtqueue's format: nothing but the
- * verbs below. Format code (ring_split.c) hides behind them; which one runs is
- * a switch on the layout, so that every call is direct.
+ * verbs below. Format code (ring_split.c) hides behind them, and every call is
+ * direct.
  *
  *	verb		what it does
  *	----		------------
@@ -33,14 +33,10 @@ struct vhost_chain;
 
 /* Ring entries read at a time, and used buffers after which to publish. */
 #define VHOST_RING_RUN		64
-/* Segments one buffer, or the buffers of one packet, can have. */
+/* Descriptors of one buffer; segments of the buffers of one packet. */
 #define VHOST_MAX_IOV		1024
 /* Used buffers that can be noted: a full run and then one whole packet. */
 #define VHOST_RING_PUT_MAX	(VHOST_RING_RUN + VHOST_MAX_IOV)
-
-enum vhost_layout {
-	VHOST_LAYOUT_SPLIT,
-};
 
 /* What next() found. */
 enum vhost_fetch {
@@ -56,7 +52,6 @@ enum vhost_fetch {
  * @avail: available ring, an address of the owner
  * @used: used ring, an address of the owner
  * @num: entries, a power of two
- * @layout: enum vhost_layout
  * @little_endian: byte order of ring fields
  * @event_idx: VIRTIO_RING_F_EVENT_IDX was agreed on
  * @notify_on_empty: VIRTIO_F_NOTIFY_ON_EMPTY was agreed on
@@ -77,14 +72,13 @@ enum vhost_fetch {
  *
  * All fields are protected by the vq's mutex. The two caches hold entries of
  * buffers that are available and not handed out, which the guest may not
- * change; one that does only fools itself, since each entry is looked at once.
+ * change; one that does only fools itself, since no copy is trusted unchecked.
  */
 struct vhost_ring {
 	struct vring_desc __user *desc;
 	struct vring_avail __user *avail;
 	struct vring_used __user *used;
 	u32 num;
-	u8 layout;
 	bool little_endian;
 	bool event_idx;
 	bool notify_on_empty;

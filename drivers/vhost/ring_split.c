@@ -106,10 +106,10 @@ int vhost_split_start(struct vhost_vq *vq)
 	if (err)
 		return err;
 
-	ring->put_num = 0;
 	ring->call_valid = false;
 	vhost_ring_forget(ring);
-	return 0;
+	/* What could not be published when the ring was last touched. */
+	return ring->put_num ? vhost_split_publish(vq) : 0;
 }
 
 /*
@@ -135,8 +135,8 @@ static int cache_descs(struct vhost_ring *ring)
 	if (last == first)
 		return 0;
 
-	if (vhost_ring_read(ring->descs, &ring->desc[first],
-			    (last - first + 1) * sizeof(*ring->descs)))
+	if (vhost_copy_in(ring->descs, &ring->desc[first],
+			  (last - first + 1) * sizeof(*ring->descs)))
 		return -EFAULT;
 	ring->desc_first = first;
 	ring->desc_num = last - first + 1;
@@ -151,8 +151,8 @@ static int cache_heads(struct vhost_ring *ring)
 		       ring->num - slot, (u32)VHOST_RING_RUN);
 
 	ring->run_num = 0;
-	if (vhost_ring_read(ring->heads, &ring->avail->ring[slot],
-			    num * sizeof(*ring->heads)))
+	if (vhost_copy_in(ring->heads, &ring->avail->ring[slot],
+			  num * sizeof(*ring->heads)))
 		return -EFAULT;
 	ring->run_start = ring->next_avail;
 	ring->run_num = num;
@@ -168,7 +168,9 @@ static enum vhost_fetch refill(struct vhost_vq *vq)
 	if (ring->avail_idx == ring->next_avail) {
 		if (vhost_ring_get16(ring, &idx, &ring->avail->idx))
 			return vhost_vq_break(vq, VHOST_BAD_RING);
-		if (unlikely((u16)(idx - ring->next_avail) > ring->num))
+		/* What is noted is in flight still: it can't be back yet. */
+		if (unlikely((u16)(idx - ring->next_avail) + ring->put_num >
+			     ring->num))
 			return vhost_vq_break(vq, VHOST_BAD_INDEX);
 		if (idx == ring->next_avail)
 			return VHOST_FETCH_EMPTY;
@@ -191,7 +193,7 @@ static int table_get(struct vhost_vq *vq, const struct split_table *table,
 		return 0;
 	}
 	if (table->user)
-		return vhost_ring_read(desc, &table->user[i], sizeof(*desc));
+		return vhost_copy_in(desc, &table->user[i], sizeof(*desc));
 	gpa.addr += i * sizeof(*desc);
 	return vhost_copy_from_gpa(vq, desc, gpa, sizeof(*desc));
 }
@@ -255,7 +257,10 @@ static int walk_table(struct vhost_vq *vq, struct vhost_chain *chain,
 	return i;
 }
 
-/* Up to 65536 entries can be named by a 16-bit successor. */
+/*
+ * An indirect table ends the chain: it may not have a successor. Up to 65536
+ * entries can be named by a 16-bit one.
+ */
 static int walk_indirect(struct vhost_vq *vq, struct vhost_chain *chain,
 			 const struct vring_desc *indirect)
 {
@@ -268,7 +273,8 @@ static int walk_indirect(struct vhost_vq *vq, struct vhost_chain *chain,
 		.num = len / sizeof(*run),
 	};
 
-	if (!len || len % sizeof(*run) || table.num > U16_MAX + 1)
+	if (!len || len % sizeof(*run) || table.num > U16_MAX + 1 ||
+	    desc_has(ring, indirect, VRING_DESC_F_NEXT))
 		return vhost_chain_fail(chain, VHOST_BAD_INDIRECT);
 
 	table.cached = min_t(u32, table.num, SPLIT_TABLE_RUN);
@@ -297,9 +303,8 @@ static int walk_ring(struct vhost_vq *vq, struct vhost_chain *chain, u16 head)
 		if (table_get(vq, &table, i, &desc))
 			return vhost_chain_fail(chain, VHOST_BAD_RING);
 		if (desc_has(ring, &desc, VRING_DESC_F_INDIRECT))
-			err = walk_indirect(vq, chain, &desc);
-		else
-			err = add_desc(vq, chain, &desc);
+			return walk_indirect(vq, chain, &desc);
+		err = add_desc(vq, chain, &desc);
 		if (err)
 			return err;
 		if (!desc_has(ring, &desc, VRING_DESC_F_NEXT))
@@ -357,13 +362,15 @@ static int write_used(struct vhost_ring *ring, u16 from, u16 num)
 {
 	u16 slot = (ring->next_used + from) & (ring->num - 1);
 
-	return vhost_ring_write(&ring->used->ring[slot], &ring->puts[from],
-				num * sizeof(*ring->puts));
+	return vhost_copy_out(&ring->used->ring[slot], &ring->puts[from],
+			      num * sizeof(*ring->puts));
 }
 
 /**
  * vhost_split_publish() - show all noted buffers to the guest
  * @vq: the ring's queue
+ *
+ * No more are ever noted than the ring has entries: see refill().
  *
  * Context: under vq->mutex, in the owner's mm.
  * Return: 0, or -EFAULT when ring memory is gone; the buffers then stay noted

@@ -56,11 +56,13 @@ void vhost_stats_init(struct vhost_stats *stats)
  */
 void vhost_stats_add(struct vhost_stats *stats, const struct vhost_tally *tally)
 {
+	preempt_disable();
 	u64_stats_update_begin(&stats->sync);
 	u64_stats_add(&stats->packets, tally->packets);
 	u64_stats_add(&stats->bytes, tally->bytes);
 	u64_stats_inc(&stats->runs);
 	u64_stats_update_end(&stats->sync);
+	preempt_enable();
 }
 
 /**
@@ -69,9 +71,11 @@ void vhost_stats_add(struct vhost_stats *stats, const struct vhost_tally *tally)
  */
 void vhost_stats_call(struct vhost_stats *stats)
 {
+	preempt_disable();
 	u64_stats_update_begin(&stats->sync);
 	u64_stats_inc(&stats->calls);
 	u64_stats_update_end(&stats->sync);
+	preempt_enable();
 }
 
 /**
@@ -81,9 +85,11 @@ void vhost_stats_call(struct vhost_stats *stats)
  */
 void vhost_stats_reason(struct vhost_stats *stats, enum vhost_reason why)
 {
+	preempt_disable();
 	u64_stats_update_begin(&stats->sync);
 	u64_stats_inc(&stats->reasons[why]);
 	u64_stats_update_end(&stats->sync);
+	preempt_enable();
 }
 
 static u64 read_one(struct vhost_stats *stats, const u64_stats_t *counter)

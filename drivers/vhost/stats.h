@@ -26,7 +26,7 @@ struct seq_file;
  * @VHOST_BAD_DIRECTION: writable part in a transmit buffer, or the reverse
  * @VHOST_BAD_HDR: no room for the virtio header, or nonsense in it
  * @VHOST_BAD_DATA: the owner's memory behind a buffer can't be accessed
- * @VHOST_DROP_BIG: packet larger than the buffers it may fill
+ * @VHOST_DROP_BIG: packet larger than its buffers, or than any frame can be
  * @VHOST_DROP_BACKEND: the backend refused the packet
  * @VHOST_DROP_BUSY: the backend had no room for too long
  * @VHOST_REASONS: how many there are
@@ -55,7 +55,7 @@ enum vhost_reason {
  * struct vhost_stats - counters of one ring since the device was opened
  * @packets: packets that passed
  * @bytes: bytes in them, without the virtio header
- * @kicks: kicks from the guest that woke the worker
+ * @kicks: wake-ups of the kick eventfd
  * @calls: interrupts sent
  * @runs: times the worker went through the ring
  * @reasons: buffers and packets that could not be used, by reason

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0 */
 /*
- * The only way to ring memory, which the guest can change at any moment.
+ * The only way to ring memory and other structures (indirect tables, headers)
+ * that the guest can change at any moment.
  *
  * Each word is read exactly once, into a variable of the driver's own, and
  * checked there. Single words go through get_user() and put_user(), which
@@ -38,11 +39,6 @@ static inline __virtio16 vhost_cpu_to_16(const struct vhost_ring *ring, u16 val)
 	return __cpu_to_virtio16(ring->little_endian, val);
 }
 
-static inline __virtio32 vhost_cpu_to_32(const struct vhost_ring *ring, u32 val)
-{
-	return __cpu_to_virtio32(ring->little_endian, val);
-}
-
 static inline int vhost_ring_get16(const struct vhost_ring *ring, u16 *val,
 				   const __virtio16 __user *from)
 {
@@ -60,14 +56,14 @@ static inline int vhost_ring_put16(const struct vhost_ring *ring, u16 val,
 	return put_user(vhost_cpu_to_16(ring, val), to);
 }
 
-static inline int vhost_ring_read(void *to, const void __user *from,
-				  size_t size)
+static inline int vhost_copy_in(void *to, const void __user *from,
+				size_t size)
 {
 	return unlikely(copy_from_user(to, from, size)) ? -EFAULT : 0;
 }
 
-static inline int vhost_ring_write(void __user *to, const void *from,
-				   size_t size)
+static inline int vhost_copy_out(void __user *to, const void *from,
+				 size_t size)
 {
 	return unlikely(copy_to_user(to, from, size)) ? -EFAULT : 0;
 }

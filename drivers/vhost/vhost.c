@@ -117,6 +117,8 @@ static void drop_owner(struct vhost_device *device)
 		vhost_vq_drop_eventfds(vq);
 		mutex_unlock(&vq->mutex);
 	}
+	for (i = 0; i < device->num_vqs; i++)
+		cancel_delayed_work_sync(&device->vqs[i]->later);
 	vhost_worker_destroy(device->worker);
 	device->worker = NULL;
 
@@ -135,7 +137,6 @@ static void drop_owner(struct vhost_device *device)
 	if (device->mm)
 		mmput(device->mm);
 	device->mm = NULL;
-	device->backend_features = 0;
 }
 
 /**
@@ -176,7 +177,8 @@ void vhost_device_destroy(struct vhost_device *device)
  * @device: the device
  * @mem: the new table
  *
- * Rings may run: each goes on with the new table at its next buffer.
+ * Rings may run: each goes on with the new table at its next buffer. One that
+ * was broken may be mended by it.
  */
 void vhost_device_set_mem(struct vhost_device *device, struct vhost_mem *mem)
 {
@@ -189,6 +191,8 @@ void vhost_device_set_mem(struct vhost_device *device, struct vhost_mem *mem)
 		mutex_lock(&vq->mutex);
 		vq->mem = mem;
 		vq->last_region = NULL;
+		if (vq->backend)
+			vhost_vq_queue(vq);
 		mutex_unlock(&vq->mutex);
 	}
 	vhost_mem_free(device->mem);
@@ -199,17 +203,15 @@ void vhost_device_set_mem(struct vhost_device *device, struct vhost_mem *mem)
  * The layout of ring and header must not change under a running ring: the
  * guest would see half of its buffers in one form and half in the other.
  */
-static bool running(struct vhost_device *device)
+static bool running(const struct vhost_device *device)
 {
 	unsigned int i;
-	unsigned int num = 0;
 
-	for (i = 0; i < device->num_vqs; i++) {
-		mutex_lock(&device->vqs[i]->mutex);
-		num += !!device->vqs[i]->backend;
-		mutex_unlock(&device->vqs[i]->mutex);
-	}
-	return num;
+	/* Backends come and go under device->mutex only. */
+	for (i = 0; i < device->num_vqs; i++)
+		if (device->vqs[i]->backend)
+			return true;
+	return false;
 }
 
 /**

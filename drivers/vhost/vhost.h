@@ -9,10 +9,10 @@
  *	device->mutex	one ioctl at a time; owner, worker, memory table
  *	vq->mutex	one ring: its configuration, its memory, its backend;
  *			held by the worker for as long as it works on the ring.
- *			Of two rings, the one with the lower index first.
+ *			No two of them are held at a time.
  *
  * A worker takes vq->mutex and nothing else. So whoever waits for a worker
- * (vhost_worker_flush()) may hold device->mutex, but no vq->mutex.
+ * (vhost_worker_destroy()) may hold device->mutex, but no vq->mutex.
  *
  * Lifetimes: what a ring's work uses (backend, memory table, eventfds) is
  * exchanged under vq->mutex, after which no work started later sees the old
@@ -24,6 +24,7 @@
 #include <linux/mutex.h>
 #include <linux/types.h>
 #include <linux/virtio_byteorder.h>
+#include <linux/workqueue.h>
 
 #include "chain.h"
 #include "mem.h"
@@ -48,7 +49,7 @@ enum vhost_vq_state {
  * @mutex: protects all of it, but for @work and the kicks counted in @stats
  * @state: see enum vhost_vq_state
  * @broken: why, when @state is VHOST_VQ_BROKEN
- * @err_due: the error eventfd is to be signalled at the end of this run
+ * @err_due: the error eventfd is to be signalled
  * @ring: the ring
  * @last_region: where the last translation ended up; belongs to @mem
  * @mem: the device's memory table
@@ -63,6 +64,7 @@ enum vhost_vq_state {
  * @device: the device
  * @worker: does @work; set while the device has an owner
  * @work: calls @handle
+ * @later: queues @work after a while
  * @handle: goes through the ring; called in the worker, takes the mutex
  * @stats: counters
  */
@@ -85,6 +87,7 @@ struct vhost_vq {
 	struct vhost_device *device;
 	struct vhost_worker *worker;
 	struct vhost_work work;
+	struct delayed_work later;
 	void (*handle)(struct vhost_vq *vq);
 	struct vhost_stats stats;
 };
@@ -112,7 +115,6 @@ struct vhost_device_ops {
  * @mm: the owner's memory, held; NULL without an owner
  * @mem: the memory table; NULL until it is set
  * @worker: serves the rings; NULL without an owner
- * @backend_features: interface bits agreed on
  */
 struct vhost_device {
 	struct mutex mutex;	/* one ioctl at a time */
@@ -122,7 +124,6 @@ struct vhost_device {
 	struct mm_struct *mm;
 	struct vhost_mem *mem;
 	struct vhost_worker *worker;
-	u64 backend_features;
 };
 
 /**
@@ -160,11 +161,14 @@ int vhost_vq_set_base(struct vhost_vq *vq, u32 base);
 u32 vhost_vq_get_base(struct vhost_vq *vq);
 int vhost_vq_set_addr(struct vhost_vq *vq, void __user *desc,
 		      void __user *avail, void __user *used);
+int vhost_vq_check(const struct vhost_vq *vq);
 int vhost_vq_start(struct vhost_vq *vq, struct vhost_backend *backend);
 struct vhost_backend *vhost_vq_stop(struct vhost_vq *vq);
 void vhost_vq_queue(struct vhost_vq *vq);
+void vhost_vq_queue_later(struct vhost_vq *vq, unsigned long delay);
 void vhost_vq_complain(struct vhost_vq *vq, enum vhost_reason why);
 enum vhost_fetch vhost_vq_break(struct vhost_vq *vq, enum vhost_reason why);
+void vhost_vq_mend(struct vhost_vq *vq);
 void vhost_vq_complete(struct vhost_vq *vq);
 void vhost_vq_show(struct seq_file *m, struct vhost_vq *vq);
 
@@ -201,7 +205,7 @@ static inline enum vhost_fetch vhost_ring_next(struct vhost_vq *vq,
 
 	if (unlikely(vq->state == VHOST_VQ_BROKEN) &&
 	    found != VHOST_FETCH_BROKEN)
-		vq->state = VHOST_VQ_RUNNING;
+		vhost_vq_mend(vq);
 	return found;
 }
 

@@ -14,11 +14,20 @@
 #include "uaccess.h"
 #include "vhost.h"
 
+/* How long after it broke a ring is tried again. */
+#define VHOST_RETRY_DELAY	(HZ / 4)
+
 static void run_vq(struct vhost_work *work)
 {
 	struct vhost_vq *vq = container_of(work, struct vhost_vq, work);
 
 	vq->handle(vq);
+}
+
+static void queue_now(struct work_struct *work)
+{
+	vhost_vq_queue(container_of(to_delayed_work(work), struct vhost_vq,
+				    later));
 }
 
 /**
@@ -36,6 +45,7 @@ void vhost_vq_init(struct vhost_vq *vq, struct vhost_device *device,
 	vq->index = index;
 	vq->handle = handle;
 	vhost_work_setup(&vq->work, run_vq);
+	INIT_DELAYED_WORK(&vq->later, queue_now);
 	vhost_stats_init(&vq->stats);
 	vhost_watch_init(&vq->kick_watch, vq, EPOLLIN, &vq->stats.kicks);
 	vq->ring.num = 1;
@@ -119,7 +129,6 @@ void vhost_vq_set_features(struct vhost_vq *vq, u64 features)
 	struct vhost_ring *ring = &vq->ring;
 
 	vq->features = features;
-	ring->layout = VHOST_LAYOUT_SPLIT;
 	ring->event_idx = vhost_has(vq, VIRTIO_RING_F_EVENT_IDX);
 	ring->notify_on_empty = vhost_has(vq, VIRTIO_F_NOTIFY_ON_EMPTY);
 	ring->little_endian = vhost_has(vq, VIRTIO_F_VERSION_1) ||
@@ -142,6 +151,7 @@ int vhost_vq_set_num(struct vhost_vq *vq, u32 num)
 		return -EINVAL;
 
 	vq->ring.num = num;
+	vq->ring.put_num = 0;
 	vhost_ring_forget(&vq->ring);
 	return 0;
 }
@@ -162,6 +172,7 @@ int vhost_vq_set_base(struct vhost_vq *vq, u32 base)
 		return -EINVAL;
 
 	vq->ring.next_avail = base;
+	vq->ring.put_num = 0;
 	vhost_ring_forget(&vq->ring);
 	return 0;
 }
@@ -206,7 +217,24 @@ int vhost_vq_set_addr(struct vhost_vq *vq, void __user *desc,
 	ring->avail = avail;
 	ring->used = used;
 	vhost_ring_forget(ring);
+	/* What the guest was told last may not have moved with the ring. */
+	ring->kicks_off = false;
+	if (vq->backend)
+		vhost_vq_queue(vq);
 	return 0;
+}
+
+/**
+ * vhost_vq_check() - could the ring run?
+ * @vq: the queue
+ *
+ * Return: 0, or -EFAULT without memory table or if the ring's addresses can't
+ * be right.
+ */
+int vhost_vq_check(const struct vhost_vq *vq)
+{
+	lockdep_assert_held(&vq->mutex);
+	return vq->mem && vhost_split_valid(&vq->ring) ? 0 : -EFAULT;
 }
 
 /**
@@ -214,17 +242,15 @@ int vhost_vq_set_addr(struct vhost_vq *vq, void __user *desc,
  * @vq: the queue
  * @backend: not NULL
  *
- * The caller queues the work when it is ready for it.
+ * vhost_vq_check() must have said yes. The caller queues the work when it is
+ * ready for it.
  *
  * Context: a thread of the owner, which alone can reach ring memory.
- * Return: 0; -EFAULT without memory table or if the ring can't be reached,
- * and nothing has changed.
+ * Return: 0, or -EFAULT if the ring can't be reached, and nothing has changed.
  */
 int vhost_vq_start(struct vhost_vq *vq, struct vhost_backend *backend)
 {
 	lockdep_assert_held(&vq->mutex);
-	if (!vq->mem || !vhost_split_valid(&vq->ring))
-		return -EFAULT;
 	if (vhost_split_start(vq))
 		return -EFAULT;
 
@@ -262,11 +288,23 @@ void vhost_vq_queue(struct vhost_vq *vq)
 }
 
 /**
+ * vhost_vq_queue_later() - have the ring gone through after a while
+ * @vq: the queue, running
+ * @delay: jiffies; nothing happens if that is on its way already
+ */
+void vhost_vq_queue_later(struct vhost_vq *vq, unsigned long delay)
+{
+	lockdep_assert_held(&vq->mutex);
+	schedule_delayed_work(&vq->later, delay);
+}
+
+/**
  * vhost_vq_complain() - count what could not be used and tell the owner
  * @vq: the queue
  * @why: the reason
  *
- * The owner hears of it once at the end of the run, whatever the number.
+ * The owner hears of it before the guest does, and once for all that are
+ * published together.
  */
 void vhost_vq_complain(struct vhost_vq *vq, enum vhost_reason why)
 {
@@ -280,8 +318,9 @@ void vhost_vq_complain(struct vhost_vq *vq, enum vhost_reason why)
  * @vq: the queue
  * @why: the reason
  *
- * It is tried again at each kick: the guest, or the owner who moves memory
- * about, can mend it. The owner is told when the ring breaks, not at each try.
+ * It is tried again at each kick, when memory or ring are moved, and every
+ * now and then: who mends it may have no reason to kick. The owner is told when
+ * the ring breaks, not at each try.
  *
  * Return: VHOST_FETCH_BROKEN.
  */
@@ -293,7 +332,19 @@ enum vhost_fetch vhost_vq_break(struct vhost_vq *vq, enum vhost_reason why)
 		vq->err_due = true;
 	vq->state = VHOST_VQ_BROKEN;
 	vq->broken = why;
+	vhost_vq_queue_later(vq, VHOST_RETRY_DELAY);
 	return VHOST_FETCH_BROKEN;
+}
+
+/**
+ * vhost_vq_mend() - the ring makes sense again
+ * @vq: the queue, broken
+ */
+void vhost_vq_mend(struct vhost_vq *vq)
+{
+	lockdep_assert_held(&vq->mutex);
+	vq->state = VHOST_VQ_RUNNING;
+	vq->broken = VHOST_OK;
 }
 
 /**
@@ -309,10 +360,14 @@ void vhost_vq_complete(struct vhost_vq *vq)
 	lockdep_assert_held(&vq->mutex);
 	if (!vq->ring.put_num)
 		return;
+	/* Who sees a bad buffer come back has been told of it. */
+	vhost_vq_report(vq);
 	if (vhost_ring_publish(vq)) {
 		vhost_vq_break(vq, VHOST_BAD_RING);
 		return;
 	}
+	if (unlikely(vq->broken == VHOST_BAD_RING))
+		vhost_vq_mend(vq);
 	vhost_vq_call(vq);
 }
 

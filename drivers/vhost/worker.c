@@ -16,8 +16,8 @@
 
 #include "worker.h"
 
-/* A work that someone waits for. */
-struct waited_work {
+/* Moves the worker to the cgroups of @owner, who waits for it. */
+struct attach_work {
 	struct vhost_work work;
 	struct completion done;
 	struct task_struct *owner;
@@ -78,42 +78,24 @@ void vhost_worker_queue(struct vhost_worker *worker, struct vhost_work *work)
 		wake_up_process(worker->task);
 }
 
-static void flush_fn(struct vhost_work *work)
-{
-	complete(&container_of(work, struct waited_work, work)->done);
-}
-
 static void attach_fn(struct vhost_work *work)
 {
-	struct waited_work *w = container_of(work, struct waited_work, work);
+	struct attach_work *w = container_of(work, struct attach_work, work);
 
 	w->err = cgroup_attach_task_all(w->owner, current);
 	complete(&w->done);
 }
 
-static int queue_and_wait(struct vhost_worker *worker, vhost_work_fn fn)
+/* In the thread, as only a thread that runs can be moved. */
+static int attach_to_owner(struct vhost_worker *worker)
 {
-	struct waited_work w = { .owner = current };
+	struct attach_work w = { .owner = current };
 
-	vhost_work_setup(&w.work, fn);
+	vhost_work_setup(&w.work, attach_fn);
 	init_completion(&w.done);
 	vhost_worker_queue(worker, &w.work);
 	wait_for_completion(&w.done);
 	return w.err;
-}
-
-/**
- * vhost_worker_flush() - wait for all works queued so far
- * @worker: the worker; NULL is allowed
- *
- * Works that queue themselves again are waited for once.
- *
- * Context: may sleep; no lock may be held that a work takes.
- */
-void vhost_worker_flush(struct vhost_worker *worker)
-{
-	if (worker)
-		queue_and_wait(worker, flush_fn);
 }
 
 /**
@@ -146,7 +128,7 @@ struct vhost_worker *vhost_worker_create(struct mm_struct *mm)
 	/* A thread that has never run counts towards the load average. */
 	wake_up_process(worker->task);
 
-	err = queue_and_wait(worker, attach_fn);
+	err = attach_to_owner(worker);
 	if (err)
 		goto stop_thread;
 	return worker;

@@ -44,7 +44,6 @@ struct vhost_worker {
 struct vhost_worker *vhost_worker_create(struct mm_struct *mm);
 void vhost_worker_destroy(struct vhost_worker *worker);
 void vhost_worker_queue(struct vhost_worker *worker, struct vhost_work *work);
-void vhost_worker_flush(struct vhost_worker *worker);
 
 static inline void vhost_work_setup(struct vhost_work *work, vhost_work_fn fn)
 {

@@ -38,13 +38,14 @@ static inline int vhost_xlate(struct vhost_vq *vq, struct vhost_gpa gpa,
 	if (unlikely(!max))
 		return -ENOBUFS;
 
-	iov->iov_base = (void __user *)(r->hva + off);
+	iov->iov_base = (void __user *)(unsigned long)(r->hva + off);
 	iov->iov_len = len;
 	return 1;
 
 search:
-	vq->last_region = vhost_mem_find(vq->mem, gpa);
-	return vhost_mem_segments(vq->mem, gpa, len, iov, max);
+	r = vhost_mem_find(vq->mem, gpa);
+	vq->last_region = r;
+	return vhost_mem_segments(vq->mem, r, gpa, len, iov, max);
 }
 
 #endif
