@@ -1,0 +1,496 @@
+// SPDX-License-Identifier: GPL-2.0
+/*
+ * A guest that does nothing but move packets through /dev/vhost-net as fast
+ * as the driver takes or gives them. It polls its rings, on the first CPU;
+ * the driver's worker has the others.
+ *
+ *	bench_guest tx|rx|rr SIZE tap|xdp|packet SECONDS
+ *	bench_guest xdp-drop INTERFACE
+ *
+ * tx	frames to a backend that throws them away; with "xdp" a tap does so
+ *	before it makes them packets of the network stack
+ * rx	frames that were waiting in the backend, in batches; only the time
+ *	it takes to empty it counts
+ * rr	one frame in, one frame out, with interrupts: a round trip
+ *
+ * Prints "PER_SECOND PEAK KICKS CALLS". The peak is what nine windows of ten
+ * milliseconds out of ten do not reach: other users of the machine slow down
+ * the whole, but hardly every window. Kicks and calls are per thousand packets.
+ * "xdp-drop" drops what the interface receives until standard input ends.
+ */
+#define _GNU_SOURCE
+#include <dirent.h>
+#include <errno.h>
+#include <sched.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <time.h>
+#include <unistd.h>
+
+#include "guest.h"
+#include "netif.h"
+#include "xdp_drop.h"
+
+#define FEATURES	(F_V1 | F_MRG | F_EVENT | F_INDIRECT)
+#define RING		256
+#define BURST		32
+#define WAITING		4096	/* frames in the backend before a batch */
+#define WARM_UP_NS	300000000LL
+#define NO_MORE_NS	2000000000LL
+#define WINDOW_NS	10000000LL
+#define WINDOWS		65536
+#define LIMIT		90	/* seconds for everything but measuring */
+
+struct bench {
+	struct guest g;
+	size_t size;
+	__s64 ns;		/* to measure for */
+	const char *how;
+	char frame[FRAME_MAX];
+	__u64 credit;		/* buffers that may still be handed out */
+	/* results */
+	__u64 packets;
+	__s64 took;
+	double rate[WINDOWS];	/* packets per second */
+	unsigned int windows;
+};
+
+static __s64 now_ns(void)
+{
+	struct timespec ts;
+
+	clock_gettime(CLOCK_MONOTONIC, &ts);
+	return ts.tv_sec * 1000000000LL + ts.tv_nsec;
+}
+
+static int fail(const char *what, int err)
+{
+	fprintf(stderr, "bench_guest: %s: %s\n", what, strerror(-err));
+	return err;
+}
+
+static bool is_worker(const char *pid, const char *name)
+{
+	char path[300], comm[32] = "";
+	FILE *f;
+
+	snprintf(path, sizeof(path), "/proc/%s/comm", pid);
+	f = fopen(path, "r");
+	if (!f)
+		return false;
+	if (!fgets(comm, sizeof(comm), f))
+		comm[0] = 0;
+	fclose(f);
+	comm[strcspn(comm, "\n")] = 0;
+	return !strcmp(comm, name);
+}
+
+static void keep_off(const char *dir, const char *name, const cpu_set_t *cpus)
+{
+	struct dirent *e;
+	DIR *d = opendir(dir);
+
+	while (d && (e = readdir(d)))
+		if (is_worker(e->d_name, name))
+			sched_setaffinity(atoi(e->d_name), sizeof(*cpus), cpus);
+	if (d)
+		closedir(d);
+}
+
+/* This thread on the first CPU, its workers on the others. */
+static void place_threads(void)
+{
+	int i, n = sysconf(_SC_NPROCESSORS_ONLN);
+	cpu_set_t first, rest;
+	char name[32];
+
+	CPU_ZERO(&first);
+	CPU_ZERO(&rest);
+	CPU_SET(0, &first);
+	for (i = 1; i < n; i++)
+		CPU_SET(i, &rest);
+	if (n < 2)
+		return;
+	snprintf(name, sizeof(name), "vhost-%d", getpid());
+	keep_off("/proc", name, &rest);
+	keep_off("/proc/self/task", name, &rest);
+	sched_setaffinity(0, sizeof(first), &first);
+}
+
+static int start(struct bench *b)
+{
+	struct guest_cfg cfg = {
+		.features = FEATURES,
+		.num = { RING, RING },
+	};
+	int r;
+
+	if (!strcmp(b->how, "packet")) {
+		/* A packet socket's own header is too short for this guest. */
+		cfg.features |= F_HOST_HDR;
+		cfg.backend.kind = BACKEND_PACKET;
+		cfg.plain_wire = true;
+	}
+	r = netif_new_namespace();
+	if (!r)
+		r = guest_start(&b->g, &cfg);
+	if (!r)
+		r = netif_set_mtu(b->g.backend.ifname, ETH_DATA_LEN);
+	if (r)
+		return fail("start", r);
+	place_threads();
+	return 0;
+}
+
+static int add(struct bench *b, unsigned int index, struct buf *buf)
+{
+	b->credit--;
+	return vq_add(&b->g.vq[index], buf->seg, buf->nseg, buf);
+}
+
+/* Hand out as many buffers as there are and may be. */
+static int fill_ring(struct bench *b, unsigned int index)
+{
+	size_t room = b->g.hdr_len + (index ? b->size : ETH_FRAME_LEN);
+	struct virtio_net_hdr_mrg_rxbuf hdr = {};
+	struct guest *g = &b->g;
+	struct buf *buf;
+	int r = 0;
+
+	while (!r && b->credit && (buf = pool_get(&g->pool[index]))) {
+		r = buf_cut(g, buf, &g->cfg.shape[index], room,
+			    index == VQ_RX);
+		if (r)
+			break;
+		if (index == VQ_TX) {
+			buf_scatter(buf, 0, &hdr, g->hdr_len);
+			buf_scatter(buf, g->hdr_len, b->frame, b->size);
+		}
+		r = add(b, index, buf);
+	}
+	return r;
+}
+
+/* Take up to BURST used buffers and hand them out again. */
+static int turn_over(struct bench *b, unsigned int index)
+{
+	size_t len = index == VQ_RX ? b->g.hdr_len + b->size : 0;
+	struct vq *vq = &b->g.vq[index];
+	struct vq_used u;
+	int n, r;
+
+	for (n = 0; n < BURST; n++) {
+		r = vq_get_used(vq, &u);
+		if (r < 0)
+			return r;
+		if (!r)
+			break;
+		if (u.len != len)
+			return fail("length of a frame", -EPROTO);
+		if (!b->credit)
+			pool_put(&b->g.pool[index], u.cookie);
+		else if (add(b, index, u.cookie))
+			return -ENOSPC;
+	}
+	if (n)
+		vq_kick(vq);
+	return n;
+}
+
+static void no_results(struct bench *b)
+{
+	unsigned int i;
+
+	b->packets = 0;
+	b->took = 0;
+	b->windows = 0;
+	for (i = 0; i < VQ_MAX; i++) {
+		b->g.vq[i].kicks = 0;
+		eventfd_drain(b->g.vq[i].call);
+	}
+}
+
+static void add_window(struct bench *b, __u64 packets, __s64 ns)
+{
+	b->packets += packets;
+	b->took += ns;
+	if (b->windows < WINDOWS && ns)
+		b->rate[b->windows++] = packets * 1e9 / ns;
+}
+
+static int tx_window(struct bench *b)
+{
+	__s64 begin = now_ns(), took;
+	__u64 packets = 0;
+	int i, n;
+
+	do {
+		for (i = 0; i < BURST; i++) {
+			n = turn_over(b, VQ_TX);
+			if (n < 0)
+				return n;
+			packets += n;
+		}
+		took = now_ns() - begin;
+	} while (took < WINDOW_NS);
+	add_window(b, packets, took);
+	return 0;
+}
+
+static int tx_for(struct bench *b, __s64 ns)
+{
+	int r = 0;
+
+	no_results(b);
+	while (!r && b->took < ns)
+		r = tx_window(b);
+	return r;
+}
+
+static __u64 if_counter(const char *ifname, const char *name)
+{
+	unsigned long long n = 0;
+	char path[128];
+	FILE *f;
+
+	snprintf(path, sizeof(path), "/sys/class/net/%s/statistics/%s", ifname,
+		 name);
+	f = fopen(path, "r");
+	if (!f || fscanf(f, "%llu", &n) != 1)
+		fprintf(stderr, "bench_guest: no %s\n", path);
+	if (f)
+		fclose(f);
+	return n;
+}
+
+/* What has reached the interface behind the backend. */
+static __u64 arrived(const struct bench *b)
+{
+	const char *peer = b->g.backend.peer;
+
+	return if_counter(peer, "rx_packets") + if_counter(peer, "rx_dropped");
+}
+
+static int bench_tx(struct bench *b)
+{
+	__u64 before, got;
+	int r, link = 0;
+
+	/* Nobody shall look at the frames. */
+	wire_close(&b->g.wire);
+	if (!strcmp(b->how, "xdp")) {
+		link = xdp_drop_attach(b->g.backend.ifname);
+		if (link < 0)
+			return fail("XDP", link);
+	}
+	frame_build(b->frame, b->size, FRAME_TO_HOST, 1);
+	r = fill_ring(b, VQ_TX);
+	if (r)
+		return fail("fill", r);
+	vq_kick(&b->g.vq[VQ_TX]);
+	r = tx_for(b, WARM_UP_NS);
+	before = arrived(b);
+	if (!r)
+		r = tx_for(b, b->ns);
+	got = arrived(b) - before;
+	/* A driver that loses frames is no faster for it. */
+	if (!r && got + RING < b->packets) {
+		fprintf(stderr, "bench_guest: %llu of %llu frames arrived\n",
+			(unsigned long long)got,
+			(unsigned long long)b->packets);
+		r = -EPROTO;
+	}
+	return r;
+}
+
+/* Returns how many frames now wait. */
+static int stock_up(struct bench *b)
+{
+	int i, r;
+
+	for (i = 0; i < WAITING; i++) {
+		frame_build(b->frame, b->size, FRAME_TO_GUEST, i);
+		r = wire_send(&b->g.wire, b->frame, b->size, NULL);
+		if (r == -ENOBUFS || r == -EAGAIN)
+			break;
+		if (r)
+			return fail("inject", r);
+	}
+	return i;
+}
+
+static int ran_dry(int n)
+{
+	fprintf(stderr, "bench_guest: %d of the waiting frames got lost\n", n);
+	return -ETIME;
+}
+
+/*
+ * Adds what was received, and how long that took, to the results. There are
+ * as many buffers as frames: afterwards the driver has none left, and the
+ * next frames can pile up in the backend.
+ */
+static int empty(struct bench *b, int waiting)
+{
+	int n, r, left = waiting;
+	__s64 begin, last;
+
+	b->credit = waiting;
+	r = fill_ring(b, VQ_RX);
+	if (r)
+		return fail("fill", r);
+	begin = now_ns();
+	last = begin;
+	vq_kick(&b->g.vq[VQ_RX]);
+	while (left > 0) {
+		n = turn_over(b, VQ_RX);
+		if (n < 0)
+			return n;
+		left -= n;
+		if (n)
+			last = now_ns();
+		else if (now_ns() - last > NO_MORE_NS)
+			return ran_dry(left);
+	}
+	add_window(b, waiting, last - begin);
+	return 0;
+}
+
+static int bench_rx(struct bench *b)
+{
+	__s64 end = now_ns() + WARM_UP_NS + b->ns;
+	int r, n;
+
+	r = netif_set_txqlen(b->g.backend.ifname, WAITING);
+	if (r)
+		return fail("queue length", r);
+	/* The first batch is the warm-up. */
+	for (n = 0; !r && (now_ns() < end || n < 2); n++) {
+		if (n == 1)
+			no_results(b);
+		r = stock_up(b);
+		if (r > 0)
+			r = empty(b, r);
+	}
+	return r;
+}
+
+static int round_trip(struct bench *b, __u32 seq)
+{
+	struct guest *g = &b->g;
+	struct rx_packet p;
+	int r;
+
+	frame_build(b->frame, b->size, FRAME_TO_GUEST, seq);
+	r = wire_send_wait(&g->wire, b->frame, b->size, NULL);
+	if (!r)
+		r = guest_recv(g, b->frame, &p, STALL_MS);
+	if (r != 1)
+		return fail("to the guest", r ? r : -ETIME);
+	r = guest_send(g, b->frame, p.len, NULL);
+	if (r)
+		return fail("send", r);
+	vq_kick(&g->vq[VQ_TX]);
+	r = wire_recv(&g->wire, b->frame, FRAME_MAX, NULL, STALL_MS);
+	if (r <= 0)
+		return fail("from the guest", r ? r : -ETIME);
+	return guest_reap(g);
+}
+
+static int bench_rr(struct bench *b)
+{
+	__s64 begin;
+	__u32 seq, n;
+	int r;
+
+	r = guest_post(&b->g, RING);
+	for (seq = 0; r >= 0 && b->took < b->ns; seq += n) {
+		begin = now_ns();
+		for (n = 0; n < BURST && r >= 0; n++)
+			r = round_trip(b, seq + n);
+		if (r >= 0)
+			add_window(b, n, now_ns() - begin);
+	}
+	return r < 0 ? r : 0;
+}
+
+static int less(const void *a, const void *b)
+{
+	const double *x = a, *y = b;
+
+	return (*x > *y) - (*x < *y);
+}
+
+static double per_thousand(const struct bench *b, __u64 n)
+{
+	return n * 1000.0 / b->packets;
+}
+
+static void report(struct bench *b)
+{
+	__u64 kicks = 0, calls = 0;
+	unsigned int i;
+
+	for (i = 0; i < VQ_MAX; i++) {
+		kicks += b->g.vq[i].kicks;
+		calls += b->g.vq[i].wakeups + eventfd_drain(b->g.vq[i].call);
+	}
+	qsort(b->rate, b->windows, sizeof(*b->rate), less);
+	printf("%.0f %.0f %.1f %.1f\n", b->packets * 1e9 / b->took,
+	       b->rate[b->windows * 9 / 10], per_thousand(b, kicks),
+	       per_thousand(b, calls));
+}
+
+static int drop_all(const char *ifname)
+{
+	int link = xdp_drop_attach(ifname);
+	char c;
+
+	if (link < 0)
+		return fail("XDP", link);
+	while (read(STDIN_FILENO, &c, 1) > 0)
+		;
+	return 0;
+}
+
+static int say_usage(void)
+{
+	fputs("usage: bench_guest tx|rx|rr SIZE tap|xdp|packet SECONDS\n"
+	      "       bench_guest xdp-drop INTERFACE\n", stderr);
+	return 2;
+}
+
+int main(int argc, char **argv)
+{
+	static const struct {
+		const char *name;
+		int (*run)(struct bench *b);
+	} kinds[] = {
+		{ "tx", bench_tx }, { "rx", bench_rx }, { "rr", bench_rr },
+	};
+	static struct bench b = { .credit = -1 };
+	size_t i;
+
+	if (argc == 3 && !strcmp(argv[1], "xdp-drop"))
+		return drop_all(argv[2]) != 0;
+	if (argc != 5)
+		return say_usage();
+	b.size = atoi(argv[2]);
+	b.how = argv[3];
+	b.ns = atof(argv[4]) * 1e9;
+	if (b.size < ETH_ZLEN || b.size > ETH_FRAME_LEN)
+		return say_usage();
+	for (i = 0; i < ARRAY_SIZE(kinds); i++)
+		if (!strcmp(argv[1], kinds[i].name))
+			break;
+	if (i == ARRAY_SIZE(kinds))
+		return say_usage();
+	/* A driver that has gone dead must not hold up the others. */
+	alarm(LIMIT + atoi(argv[4]));
+	if (start(&b) || kinds[i].run(&b))
+		return 1;
+	report(&b);
+	guest_stop(&b.g);
+	return 0;
+}
