@@ -12,6 +12,9 @@ testpmd_in=""		# file descriptor of its input
 testpmd_job=""
 answer=""
 
+# Writing to a testpmd that has died is an error like others.
+trap '' PIPE
+
 # DPDK loads all the drivers it finds at every start. Emulated, that takes a
 # minute; so those that testpmd is not linked with disappear, but for virtio.
 hide_drivers()

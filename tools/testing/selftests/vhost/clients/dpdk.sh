@@ -250,14 +250,22 @@ two_queues()
 	check "testpmd ends, nothing is left" left_nothing
 }
 
+timed()
+{
+	local start=$SECONDS
+
+	"$@"
+	note "$* took $((SECONDS - start)) s"
+}
+
 plan 41
-check "preparations" prepare
-single_tx
-single_memory
-single_rx
-forwarding ""
-forwarding mrg_rxbuf=0,in_order=0
-forwarding packed_vq=1,queue_size=64
-two_queues
+timed check "preparations" prepare
+timed single_tx
+timed single_memory
+timed single_rx
+timed forwarding ""
+timed forwarding mrg_rxbuf=0,in_order=0
+timed forwarding packed_vq=1,queue_size=64
+timed two_queues
 check "kernel did not complain" check_log
 finish_tap
