@@ -259,6 +259,40 @@ TEST_F(ready, kick_fd_after_backend)
 	EXPECT_EQ(0, traffic_alive(&self->g));
 }
 
+/* Some clients set up one ring of a device, and the other never (S46). */
+TEST_F(ready, transmit_ring_alone)
+{
+	struct traffic t = { .count = 100, .len = len_mixed };
+
+	ASSERT_EQ(0, dev_reset_owner(self->g.fd));
+	ASSERT_EQ(0, dev_set_owner(self->g.fd));
+	ASSERT_EQ(0, dev_set_features(self->g.fd, self->g.cfg.features));
+	ASSERT_EQ(0, dev_set_mem(self->g.fd, &self->g.arena));
+	ASSERT_EQ(0, dev_setup_vq(self->g.fd, &self->g.vq[VQ_TX]));
+	ASSERT_EQ(0, dev_set_backend(self->g.fd, VQ_TX, self->g.backend.fd));
+	EXPECT_EQ(0, traffic_tx(&self->g, &t));
+}
+
+/* Two devices on one tap, one to receive and one to transmit (S46). */
+TEST_F(ready, shared_tap)
+{
+	struct traffic t = { .count = 100, .len = len_mixed };
+	struct guest_cfg cfg = self->g.cfg;
+	struct guest other;
+	struct wire wire;
+
+	cfg.id = 1;
+	ASSERT_EQ(0, guest_start(&other, &cfg));
+	ASSERT_EQ(0, dev_set_backend(other.fd, VQ_TX, self->g.backend.fd));
+	ASSERT_EQ(0, dev_set_backend(self->g.fd, VQ_RX, self->g.backend.fd));
+	wire = other.wire;
+	other.wire = self->g.wire;
+	EXPECT_EQ(0, traffic_tx(&other, &t));
+	EXPECT_EQ(0, traffic_rx(&self->g, &t));
+	other.wire = wire;
+	guest_stop(&other);
+}
+
 /* A guest in operation. */
 FIXTURE(running)
 {

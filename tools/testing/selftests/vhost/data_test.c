@@ -244,4 +244,32 @@ TEST_F(net, rx_header_is_clean)
 		EXPECT_EQ(1, p.hdr.num_buffers);
 }
 
+/* The device may have taken frames in already: they are not lost. */
+TEST_F_TIMEOUT(net, frames_survive_detach, 60)
+{
+	struct traffic t = { .len = len_mixed };
+	struct guest *g = &self->g;
+	struct rx_packet p;
+	size_t len;
+	__u32 i;
+
+	for (i = 0; i < 40; i++) {
+		len = len_mixed(i);
+		frame_build(sent, len, FRAME_TO_GUEST, i);
+		ASSERT_EQ(0, wire_send_wait(&g->wire, sent, len, NULL));
+	}
+	pause_ms(20);
+	ASSERT_EQ(5, guest_post(g, 5));
+	for (i = 0; i < 5; i++) {
+		ASSERT_TRUE(vq_wait_after(&g->vq[VQ_RX], 4, STALL_MS));
+		ASSERT_EQ(0, guest_attach(g, -1));
+		ASSERT_EQ(0, guest_attach(g, g->backend.fd));
+	}
+	ASSERT_LT(0, guest_post(g, 50));
+	for (i = 0; i < 40; i++) {
+		ASSERT_EQ(1, guest_recv(g, got, &p, STALL_MS));
+		ASSERT_EQ(0, traffic_expect(got, p.len, &t, i));
+	}
+}
+
 TEST_HARNESS_MAIN

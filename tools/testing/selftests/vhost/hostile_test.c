@@ -517,4 +517,21 @@ TEST_F_TIMEOUT(rug, bad_among_good, 60)
 	EXPECT_EQ(61, n);
 }
 
+/* What was used while the used ring was away is not forgotten. */
+TEST_F_TIMEOUT(rug, used_ring_gone_then_attached, 60)
+{
+	struct guest *g = &self->g;
+	struct evil e;
+
+	NOT_FOR_STOCK("forgets what it could not write");
+	ASSERT_EQ(0, evil_init(&e, g, VQ_TX));
+	evil_used_gone(&e);
+	evil_kick(&e);
+	ASSERT_TRUE(eventfd_wait(e.vq->err, STALL_MS));
+	ASSERT_EQ(0, guest_attach(g, -1));
+	evil_mend_pages(&e);
+	ASSERT_EQ(0, guest_attach(g, g->backend.fd));
+	EXPECT_EQ(0, wait_returned(&e));
+}
+
 TEST_HARNESS_MAIN

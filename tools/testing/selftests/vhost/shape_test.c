@@ -221,7 +221,7 @@ TEST_F_TIMEOUT(ring, rx, 120)
 	ASSERT_EQ(0, traffic_rx(&self->g, &t));
 }
 
-/* Three times around the index, both ways. */
+/* Around the index three times, or just over once, both ways. */
 FIXTURE(long_run)
 {
 	struct guest g;
@@ -230,16 +230,19 @@ FIXTURE(long_run)
 FIXTURE_VARIANT(long_run)
 {
 	__u64 features;
+	unsigned int count;
 };
 
 FIXTURE_VARIANT_ADD(long_run, event)
 {
 	.features = F_V1 | F_MRG | F_EVENT,
+	.count = 200000,
 };
 
 FIXTURE_VARIANT_ADD(long_run, flags)
 {
 	.features = F_INDIRECT,
+	.count = 70000,
 };
 
 FIXTURE_SETUP(long_run)
@@ -263,16 +266,24 @@ static size_t len_short(__u32 seq)
 	return 60 + seq % 200;
 }
 
-TEST_F_TIMEOUT(long_run, tx_200000, 200)
+TEST_F_TIMEOUT(long_run, tx, 200)
 {
-	struct traffic t = { .count = 200000, .len = len_short, .burst = 250 };
+	struct traffic t = {
+		.count = variant->count,
+		.len = len_short,
+		.burst = 250,
+	};
 
 	EXPECT_EQ(0, traffic_tx(&self->g, &t));
 }
 
-TEST_F_TIMEOUT(long_run, rx_200000, 200)
+TEST_F_TIMEOUT(long_run, rx, 200)
 {
-	struct traffic t = { .count = 200000, .len = len_short, .burst = 250 };
+	struct traffic t = {
+		.count = variant->count,
+		.len = len_short,
+		.burst = 250,
+	};
 
 	EXPECT_EQ(0, traffic_rx(&self->g, &t));
 }
@@ -355,6 +366,34 @@ TEST_F_TIMEOUT(merge, one_to_17_buffers, 60)
 		EXPECT_TRUE(frame_intact(self->frame, p.len, &seq) && seq == i);
 	}
 	EXPECT_EQ(0, traffic_alive(g));
+}
+
+/* Hundreds of buffers for one packet, again and again. */
+TEST_F_TIMEOUT(merge, hundreds_of_buffers, 60)
+{
+	struct guest_cfg cfg = {
+		.features = variant->features,
+		.buf = { 70, 0 },
+		.num = { 1024, 16 },
+		.start = 65000,
+	};
+	struct rx_packet p;
+	size_t len = 60000;
+	struct guest g;
+	__u32 i, seq;
+
+	guest_stop(&self->g);
+	ASSERT_EQ(0, guest_start(&g, &cfg));
+	ASSERT_LT(0, guest_post(&g, 1024));
+	for (i = 0; i < 20; i++) {
+		frame_build(self->frame, len, FRAME_TO_GUEST, i);
+		ASSERT_EQ(0, wire_send_wait(&g.wire, self->frame, len, NULL));
+		ASSERT_EQ(1, guest_recv(&g, self->frame, &p, STALL_MS));
+		EXPECT_EQ(len, p.len);
+		EXPECT_EQ((len + g.hdr_len + 69) / 70, p.nbufs);
+		EXPECT_TRUE(frame_intact(self->frame, p.len, &seq) && seq == i);
+	}
+	guest_stop(&g);
 }
 
 /*

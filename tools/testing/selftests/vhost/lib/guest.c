@@ -133,12 +133,20 @@ int guest_attach(struct guest *g, int backend)
 	return r ? r : dev_set_backend(g->fd, VQ_TX, backend);
 }
 
+static void make_empty(struct guest *g)
+{
+	memset(g, 0, sizeof(*g));
+	g->fd = -1;
+	g->backend.fd = -1;
+	g->wire.fd = -1;
+}
+
 int guest_start(struct guest *g, const struct guest_cfg *cfg)
 {
 	const char *step = "memory";
 	int r;
 
-	memset(g, 0, sizeof(*g));
+	make_empty(g);
 	g->cfg = *cfg;
 	cfg_defaults(&g->cfg);
 	g->hdr_len = net_hdr_len(cfg->features);
@@ -174,7 +182,7 @@ void guest_stop(struct guest *g)
 	unsigned int i;
 
 	/* The device first: it must survive its memory's end, but later. */
-	if (g->fd > 0)
+	if (g->fd >= 0)
 		close(g->fd);
 	for (i = 0; i < VQ_MAX; i++) {
 		vq_free(&g->vq[i]);
@@ -185,5 +193,6 @@ void guest_stop(struct guest *g)
 	wire_close(&g->wire);
 	backend_close(&g->backend);
 	arena_free(&g->arena);
-	memset(g, 0, sizeof(*g));
+	/* Stopping it once more does nothing. */
+	make_empty(g);
 }

@@ -46,7 +46,7 @@ int wire_open(struct wire *w, const char *ifname, bool vnet_hdr)
 
 void wire_close(struct wire *w)
 {
-	if (w->fd > 0)
+	if (w->fd >= 0)
 		close(w->fd);
 	w->fd = -1;
 }
