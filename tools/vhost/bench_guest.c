@@ -172,7 +172,11 @@ static int fill_ring(struct bench *b, unsigned int index)
 	return r;
 }
 
-/* Take up to BURST used buffers and hand them out again. */
+/*
+ * Hand out all used buffers again. The driver sees them at once, but is only
+ * kicked in the end: a kick takes long in a VM, and a driver that is woken
+ * for each few packets falls asleep before there are more.
+ */
 static int turn_over(struct bench *b, unsigned int index)
 {
 	size_t len = index == VQ_RX ? b->g.hdr_len + b->size : 0;
@@ -180,7 +184,9 @@ static int turn_over(struct bench *b, unsigned int index)
 	struct vq_used u;
 	int n, r;
 
-	for (n = 0; n < BURST; n++) {
+	for (n = 0; n < RING; n++) {
+		if (n % BURST == BURST - 1)
+			vq_publish(vq);
 		r = vq_get_used(vq, &u);
 		if (r < 0)
 			return r;
