@@ -1,0 +1,58 @@
+// SPDX-License-Identifier: GPL-2.0
+#include <errno.h>
+#include <fcntl.h>
+#include <linux/userfaultfd.h>
+#include <poll.h>
+#include <sys/ioctl.h>
+#include <sys/syscall.h>
+#include <unistd.h>
+
+#include "stall.h"
+
+int stall_init(struct stall *s, void *mem, size_t size)
+{
+	struct uffdio_register reg = {
+		.range = { (uintptr_t)mem, size },
+		.mode = UFFDIO_REGISTER_MODE_MISSING,
+	};
+	struct uffdio_api api = { .api = UFFD_API };
+
+	s->mem = mem;
+	s->fd = syscall(SYS_userfaultfd, O_CLOEXEC | O_NONBLOCK);
+	if (s->fd < 0)
+		return -ENOSYS;
+	if (ioctl(s->fd, UFFDIO_API, &api) ||
+	    ioctl(s->fd, UFFDIO_REGISTER, &reg))
+		return -errno;
+	return 0;
+}
+
+void stall_end(struct stall *s)
+{
+	/* Whoever still waits gets a zeroed page. */
+	if (s->fd > 0)
+		close(s->fd);
+	s->fd = -1;
+}
+
+void *stall_wait(struct stall *s, int ms)
+{
+	struct pollfd p = { .fd = s->fd, .events = POLLIN };
+	struct uffd_msg msg;
+
+	if (poll(&p, 1, ms) != 1 || read(s->fd, &msg, sizeof(msg)) < 0 ||
+	    msg.event != UFFD_EVENT_PAGEFAULT)
+		return NULL;
+	return (void *)((uintptr_t)msg.arg.pagefault.address & ~(PAGE - 1));
+}
+
+int stall_release(struct stall *s, void *page, const void *content)
+{
+	struct uffdio_copy copy = {
+		.dst = (uintptr_t)page,
+		.src = (uintptr_t)content,
+		.len = PAGE,
+	};
+
+	return ioctl(s->fd, UFFDIO_COPY, &copy) ? -errno : 0;
+}

@@ -1,0 +1,26 @@
+/* SPDX-License-Identifier: GPL-2.0 */
+/*
+ * Memory that makes whoever touches it first wait, in the kernel too, until
+ * the test lets it go on: what otherwise is a race of a few instructions
+ * becomes a sequence of steps.
+ */
+#ifndef VHT_STALL_H
+#define VHT_STALL_H
+
+#include "arena.h"
+
+struct stall {
+	int fd;
+	char *mem;
+};
+
+/* @mem: whole pages that were never touched. -ENOSYS: no such feature. */
+int stall_init(struct stall *s, void *mem, size_t size);
+void stall_end(struct stall *s);
+
+/* The page that somebody waits for, NULL if nobody does within @ms. */
+void *stall_wait(struct stall *s, int ms);
+/* Fill it with @content, a page, and let them go on. */
+int stall_release(struct stall *s, void *page, const void *content);
+
+#endif
