@@ -20,7 +20,7 @@ int stall_init(struct stall *s, void *mem, size_t size)
 	s->mem = mem;
 	s->fd = syscall(SYS_userfaultfd, O_CLOEXEC | O_NONBLOCK);
 	if (s->fd < 0)
-		return -ENOSYS;
+		return -EOPNOTSUPP;
 	if (ioctl(s->fd, UFFDIO_API, &api) ||
 	    ioctl(s->fd, UFFDIO_REGISTER, &reg))
 		return -errno;

@@ -14,7 +14,7 @@ struct stall {
 	char *mem;
 };
 
-/* @mem: whole pages that were never touched. -ENOSYS: no such feature. */
+/* @mem: whole pages that were never touched. -EOPNOTSUPP: no such feature. */
 int stall_init(struct stall *s, void *mem, size_t size);
 void stall_end(struct stall *s);
 

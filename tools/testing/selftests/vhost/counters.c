@@ -1,0 +1,54 @@
+// SPDX-License-Identifier: GPL-2.0
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "counters.h"
+
+/* A line of what the device tells of itself; false if there is none. */
+static bool told(int fd, const char *key, char *value)
+{
+	char path[64], line[128], name[64];
+	bool found = false;
+	FILE *f;
+
+	snprintf(path, sizeof(path), "/proc/self/fdinfo/%d", fd);
+	f = fopen(path, "r");
+	while (f && !found && fgets(line, sizeof(line), f))
+		found = sscanf(line, "%63[^:]: %63s", name, value) == 2 &&
+			!strcmp(name, key);
+	if (f)
+		fclose(f);
+	return found;
+}
+
+long long count(struct guest *g, unsigned int index, const char *what)
+{
+	char key[64], value[64];
+
+	snprintf(key, sizeof(key), "vq%u-%s", index, what);
+	return told(g->fd, key, value) ? atoll(value) : 0;
+}
+
+bool says(struct guest *g, unsigned int index, const char *what,
+	  const char *wanted)
+{
+	char key[64], value[64];
+
+	snprintf(key, sizeof(key), "vq%u-%s", index, what);
+	return told(g->fd, key, value) && !strcmp(value, wanted);
+}
+
+bool counts_to(struct guest *g, unsigned int index, const char *what,
+	       long long n)
+{
+	__s64 end = now_ms() + STALL_MS;
+
+	while (count(g, index, what) != n && now_ms() < end)
+		pause_ms(10);
+	if (count(g, index, what) == n)
+		return true;
+	fprintf(stderr, "# vq%u-%s: %lld, not %lld\n", index, what,
+		count(g, index, what), n);
+	return false;
+}

@@ -1,0 +1,22 @@
+/* SPDX-License-Identifier: GPL-2.0 */
+/*
+ * What a device tells of its rings in /proc/self/fdinfo.
+ */
+#ifndef VHT_COUNTERS_H
+#define VHT_COUNTERS_H
+
+#include "guest.h"
+
+/* The number @what of a ring, 0 if it isn't there. */
+long long count(struct guest *g, unsigned int index, const char *what);
+/* Is there a line @what of a ring, with this text? */
+bool says(struct guest *g, unsigned int index, const char *what,
+	  const char *wanted);
+/*
+ * Does the number become @n? Counters are added up at the end of a turn, when
+ * buffers are back already.
+ */
+bool counts_to(struct guest *g, unsigned int index, const char *what,
+	       long long n);
+
+#endif
