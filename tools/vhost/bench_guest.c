@@ -13,15 +13,16 @@
  *	it takes to empty it counts
  * rr	one frame in, one frame out, with interrupts: a round trip
  *
- * Prints "PER_SECOND PEAK KICKS CALLS WORKER". The peak is what nine short windows
- * out of ten do not reach: other users of the machine slow down the whole, but
- * hardly every window. Kicks and calls are per thousand packets, and WORKER
- * the nanoseconds of CPU time that the driver's worker spent on each,
+ * Prints "PER_SECOND PEAK KICKS CALLS WORKER". The peak is what nine short
+ * windows out of ten do not reach: other users of the machine slow down the
+ * whole, but hardly every window. Kicks and calls are per thousand packets.
+ * WORKER is the nanoseconds of CPU time that the driver's worker spent on each,
  * 0 if the clock is too coarse to tell.
+ *
+ * "xdp-drop" drops what the interface receives until standard input ends.
  *
  * BENCH_RING in the environment is the length of the rings (1024: in a short
  * one, host and guest wait for each other as soon as others use the machine).
- * "xdp-drop" drops what the interface receives until standard input ends.
  */
 #define _GNU_SOURCE
 #include <dirent.h>
