@@ -5,7 +5,7 @@
  *
  *	dpdk_wire inject IF COUNT	numbered frames of mixed sizes
  *	dpdk_wire flows IF COUNT	64-byte UDP datagrams of many flows
- *	dpdk_wire forward IN OUT COUNT	numbered frames go in, and come out whole
+ *	dpdk_wire forward IN OUT COUNT	frames go in, and come out whole
  *	dpdk_wire capture IF COUNT LEN	frames as testpmd generates them
  *
  * The first two print "PACKETS BYTES".
