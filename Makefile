@@ -14,6 +14,8 @@ KDIR ?= $(shell scripts/kdir)
 
 module := $(CURDIR)/drivers/vhost
 kbuild = $(MAKE) -C $(KDIR) M=$(module)
+release = $(shell cat $(KDIR)/include/config/kernel.release)
+depmod = depmod -a $(if $(INSTALL_MOD_PATH),-b $(INSTALL_MOD_PATH)) $(release)
 
 all: modules
 
@@ -22,14 +24,11 @@ modules: need-kdir
 
 install: modules
 	+$(kbuild) INSTALL_MOD_DIR=updates modules_install
-	depmod -a $(if $(INSTALL_MOD_PATH),-b $(INSTALL_MOD_PATH)) \
-		$(shell $(MAKE) -s -C $(KDIR) kernelrelease)
+	$(depmod)
 
 uninstall: need-kdir
-	rm -f $(INSTALL_MOD_PATH)/lib/modules/$(shell $(MAKE) -s -C $(KDIR) \
-		kernelrelease)/updates/vhost_net.ko*
-	depmod -a $(if $(INSTALL_MOD_PATH),-b $(INSTALL_MOD_PATH)) \
-		$(shell $(MAKE) -s -C $(KDIR) kernelrelease)
+	rm -f $(INSTALL_MOD_PATH)/lib/modules/$(release)/updates/vhost_net.ko*
+	$(depmod)
 
 clean: need-kdir
 	+$(kbuild) clean
