@@ -14,7 +14,8 @@ KDIR ?= $(shell scripts/kdir)
 
 module := $(CURDIR)/drivers/vhost
 kbuild = $(MAKE) -C $(KDIR) M=$(module)
-release = $(shell cat $(KDIR)/include/config/kernel.release)
+release = $(shell sed -n 's/.*UTS_RELEASE "\(.*\)"/\1/p' \
+	  $(KDIR)/include/generated/utsrelease.h)
 depmod = depmod -a $(if $(INSTALL_MOD_PATH),-b $(INSTALL_MOD_PATH)) $(release)
 
 all: modules
