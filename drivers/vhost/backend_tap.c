@@ -110,6 +110,7 @@ int vhost_tap_recv(struct vhost_backend *backend, void *packet,
 		   struct iov_iter *to)
 {
 	struct socket *sock = backend->sock;
+	bool xdp = tun_is_xdp_frame(packet);
 	size_t len = iov_iter_count(to);
 	struct msghdr msg = {
 		.msg_iter = *to,
@@ -120,10 +121,11 @@ int vhost_tap_recv(struct vhost_backend *backend, void *packet,
 	r = sock->ops->recvmsg(sock, &msg, len, MSG_DONTWAIT | MSG_TRUNC);
 	if (r < 0)
 		return r;
-	/* The tap does not always say so when it could not copy the frame. */
-	if (iov_iter_count(&msg.msg_iter))
-		return -EFAULT;
-	return r == len ? 0 : -EIO;
+	/* Of an XDP frame, the tap says how much it could copy. */
+	if (r != len && !xdp)
+		return -EIO;
+	/* Otherwise it does not say so when it could not copy the frame. */
+	return iov_iter_count(&msg.msg_iter) ? -EFAULT : 0;
 }
 
 /**
@@ -218,7 +220,8 @@ int vhost_tap_queue(struct vhost_backend *backend, struct iov_iter *from)
 		return -ENOSPC;
 	/* Waiting for large pages costs more than sending the packet alone. */
 	frag = page_frag_alloc(&backend->frag, size,
-			       GFP_KERNEL & ~__GFP_DIRECT_RECLAIM);
+			       (GFP_KERNEL & ~__GFP_DIRECT_RECLAIM) |
+			       __GFP_NOWARN);
 	if (unlikely(!frag))
 		return -ENOMEM;
 

@@ -19,6 +19,7 @@
 void vhost_chain_start(struct vhost_chain *chain, u16 id)
 {
 	chain->num = 0;
+	chain->slots = 1;
 	chain->descs = 0;
 	chain->out = 0;
 	chain->out_len = 0;

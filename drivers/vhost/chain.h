@@ -18,6 +18,7 @@ struct vhost_gpa;
  * @iov: where to write segments; readable ones come first, then writable ones
  * @max: entries of @iov
  * @num: entries of @iov in use
+ * @slots: entries of the ring that the buffer takes
  * @descs: descriptors looked at, also those without any bytes
  * @out: how many of them the device may read
  * @out_len: bytes in the readable segments
@@ -31,6 +32,7 @@ struct vhost_chain {
 	struct iovec *iov;
 	u16 max;
 	u16 num;
+	u16 slots;
 	u16 descs;
 	u16 out;
 	u16 id;

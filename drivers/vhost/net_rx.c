@@ -25,12 +25,16 @@ enum rx_step {
  * struct rx_room - buffers gathered for one packet
  * @segments: entries of vq->iov in use
  * @buffers: how many buffers they are from
+ * @slots: entries of the ring that these take
+ * @descs: descriptors that were looked at
  * @len: bytes to be filled: header and frame
  * @left: bytes there is no room for yet
  */
 struct rx_room {
 	int segments;
 	u16 buffers;
+	u32 slots;
+	u32 descs;
 	u32 len;
 	u32 left;
 };
@@ -94,12 +98,16 @@ static enum rx_step rx_add_buffer(struct vhost_vq *vq, struct rx_room *room)
 
 	switch (vhost_ring_next(vq, &chain)) {
 	case VHOST_FETCH_EMPTY:
+		/* More than the ring can hold will never be available. */
+		if (room->slots >= vq->ring.num)
+			return rx_too_big(vq, room, 0);
 		return rx_stop(vq, room, RX_NO_BUFFER);
 	case VHOST_FETCH_BROKEN:
 		return rx_stop(vq, room, RX_BROKEN);
 	case VHOST_FETCH_BAD:
 		/* Too long only because of the buffers before it? */
-		if (chain.bad == VHOST_BAD_LONG && room->buffers)
+		if (chain.bad == VHOST_BAD_LONG && room->buffers &&
+		    chain.descs <= VHOST_MAX_IOV)
 			return rx_too_big(vq, room, 1);
 		break;
 	case VHOST_FETCH_OK:
@@ -110,6 +118,8 @@ static enum rx_step rx_add_buffer(struct vhost_vq *vq, struct rx_room *room)
 
 	vhost_ring_put(vq, chain.id, len);
 	room->buffers++;
+	room->slots += chain.slots;
+	room->descs += chain.descs;
 	if (unlikely(chain.bad))
 		return rx_bad(vq, room, chain.bad);
 	room->segments += chain.num;
@@ -121,11 +131,13 @@ static enum rx_step rx_add_buffer(struct vhost_vq *vq, struct rx_room *room)
 static enum rx_step rx_gather(struct vhost_vq *vq, struct rx_room *room)
 {
 	bool merge = vhost_has(vq, VIRTIO_NET_F_MRG_RXBUF);
-	u32 max = merge ? min_t(u32, VHOST_MAX_IOV, vq->ring.num) : 1;
+	u16 max = merge ? VHOST_MAX_IOV : 1;
 	enum rx_step step;
 
 	while (room->left) {
-		/* More than the ring can hold will never be available. */
+		/* What is offered in many pieces takes its time. */
+		if (unlikely(room->descs >= VHOST_RING_RUN))
+			cond_resched();
 		if (room->buffers == max)
 			return rx_too_big(vq, room, 0);
 		step = rx_add_buffer(vq, room);
@@ -184,8 +196,7 @@ static enum rx_step rx_packet(struct vhost_vq *vq, struct vhost_tally *tally)
 	room.len = frame_len + to_net_vq(vq)->hdr_len;
 	room.left = room.len;
 	step = rx_gather(vq, &room);
-	/* What a guest offers in many pieces takes many tries' time. */
-	tally->tries += room.buffers / VHOST_RING_RUN;
+	tally->tries += room.descs / VHOST_RING_RUN;
 	if (step != RX_GO_ON)
 		return step;
 
@@ -246,7 +257,7 @@ static void rx_turn(struct vhost_vq *vq, struct vhost_tally *tally)
 			return;
 	}
 	vhost_vq_complete(vq);
-	if (vq->state == VHOST_VQ_RUNNING)
+	if (!vq->failed)
 		vhost_vq_queue(vq);
 }
 
@@ -263,9 +274,9 @@ void vhost_net_rx(struct vhost_vq *vq)
 	mutex_lock(&vq->mutex);
 	if (vq->backend) {
 		vhost_watch_stop(&to_net_vq(vq)->sock_watch);
+		vhost_vq_begin_turn(vq);
 		rx_turn(vq, &tally);
-		vhost_stats_add(&vq->stats, &tally);
-		vhost_vq_report(vq);
+		vhost_vq_end_turn(vq, &tally);
 	}
 	mutex_unlock(&vq->mutex);
 }

@@ -118,7 +118,8 @@ static enum tx_step tx_packet(struct vhost_vq *vq, struct vhost_chain *chain,
 		err = vhost_tap_queue(vq->backend, &from);
 	if (err == -ENOSPC || err == -ENOMEM) {
 		/* What is queued goes first: packets keep their order. */
-		tx_flush(vq, tally);
+		if (vq->backend->tx_num)
+			tx_flush(vq, tally);
 		err = vhost_backend_send(vq->backend, &from);
 		tally->packets += !err;
 		tally->bytes += err ? 0 : chain->out_len - nvq->hdr_len;
@@ -203,7 +204,7 @@ static void tx_turn(struct vhost_vq *vq, struct vhost_tally *tally)
 			return;
 	}
 	tx_flush(vq, tally);
-	if (vq->state == VHOST_VQ_RUNNING)
+	if (!vq->failed)
 		vhost_vq_queue(vq);
 }
 
@@ -220,9 +221,9 @@ void vhost_net_tx(struct vhost_vq *vq)
 	mutex_lock(&vq->mutex);
 	if (vq->backend) {
 		vhost_watch_stop(&to_net_vq(vq)->sock_watch);
+		vhost_vq_begin_turn(vq);
 		tx_turn(vq, &tally);
-		vhost_stats_add(&vq->stats, &tally);
-		vhost_vq_report(vq);
+		vhost_vq_end_turn(vq, &tally);
 	}
 	mutex_unlock(&vq->mutex);
 }

@@ -108,8 +108,7 @@ int vhost_split_start(struct vhost_vq *vq)
 
 	ring->call_valid = false;
 	vhost_ring_forget(ring);
-	/* What could not be published when the ring was last touched. */
-	return ring->put_num ? vhost_split_publish(vq) : 0;
+	return 0;
 }
 
 /*
@@ -309,6 +308,7 @@ static int walk_ring(struct vhost_vq *vq, struct vhost_chain *chain, u16 head)
 			return err;
 		if (!desc_has(ring, &desc, VRING_DESC_F_NEXT))
 			return 0;
+		chain->slots++;
 		i = next_desc(ring, &table, ++seen, &desc, chain);
 	} while (i >= 0);
 	return i;

@@ -49,6 +49,7 @@ enum vhost_vq_state {
  * @mutex: protects all of it, but for @work and the kicks counted in @stats
  * @state: see enum vhost_vq_state
  * @broken: why, when @state is VHOST_VQ_BROKEN
+ * @failed: the ring made no sense in this turn
  * @err_due: the error eventfd is to be signalled
  * @ring: the ring
  * @last_region: where the last translation ended up; belongs to @mem
@@ -72,6 +73,7 @@ struct vhost_vq {
 	struct mutex mutex;	/* all but work and stats.kicks */
 	enum vhost_vq_state state;
 	enum vhost_reason broken;
+	bool failed;
 	bool err_due;
 	struct vhost_ring ring;
 	const struct vhost_region *last_region;
@@ -168,7 +170,8 @@ void vhost_vq_queue(struct vhost_vq *vq);
 void vhost_vq_queue_later(struct vhost_vq *vq, unsigned long delay);
 void vhost_vq_complain(struct vhost_vq *vq, enum vhost_reason why);
 enum vhost_fetch vhost_vq_break(struct vhost_vq *vq, enum vhost_reason why);
-void vhost_vq_mend(struct vhost_vq *vq);
+void vhost_vq_begin_turn(struct vhost_vq *vq);
+void vhost_vq_end_turn(struct vhost_vq *vq, const struct vhost_tally *tally);
 void vhost_vq_complete(struct vhost_vq *vq);
 void vhost_vq_show(struct seq_file *m, struct vhost_vq *vq);
 
@@ -201,12 +204,7 @@ long vhost_ioctl(struct vhost_device *device, unsigned int cmd,
 static inline enum vhost_fetch vhost_ring_next(struct vhost_vq *vq,
 					       struct vhost_chain *chain)
 {
-	enum vhost_fetch found = vhost_split_next(vq, chain);
-
-	if (unlikely(vq->state == VHOST_VQ_BROKEN) &&
-	    found != VHOST_FETCH_BROKEN)
-		vhost_vq_mend(vq);
-	return found;
+	return vhost_split_next(vq, chain);
 }
 
 /**

@@ -151,7 +151,6 @@ int vhost_vq_set_num(struct vhost_vq *vq, u32 num)
 		return -EINVAL;
 
 	vq->ring.num = num;
-	vq->ring.put_num = 0;
 	vhost_ring_forget(&vq->ring);
 	return 0;
 }
@@ -172,7 +171,6 @@ int vhost_vq_set_base(struct vhost_vq *vq, u32 base)
 		return -EINVAL;
 
 	vq->ring.next_avail = base;
-	vq->ring.put_num = 0;
 	vhost_ring_forget(&vq->ring);
 	return 0;
 }
@@ -246,7 +244,7 @@ int vhost_vq_check(const struct vhost_vq *vq)
  * ready for it.
  *
  * Context: a thread of the owner, which alone can reach ring memory.
- * Return: 0, or -EFAULT if the ring can't be reached, and nothing has changed.
+ * Return: 0, or -EFAULT if the ring can't be reached; it goes on as it was.
  */
 int vhost_vq_start(struct vhost_vq *vq, struct vhost_backend *backend)
 {
@@ -264,13 +262,26 @@ int vhost_vq_start(struct vhost_vq *vq, struct vhost_backend *backend)
  * vhost_vq_stop() - stop the ring
  * @vq: the queue
  *
+ * Buffers that were used but can't be published for want of ring memory are
+ * taken back as if they had not been: their packets may pass twice, but no
+ * buffer is lost to the guest.
+ *
  * Return: the backend, now the caller's, or NULL if there was none.
  */
 struct vhost_backend *vhost_vq_stop(struct vhost_vq *vq)
 {
 	struct vhost_backend *backend = vq->backend;
+	struct vhost_ring *ring = &vq->ring;
 
 	lockdep_assert_held(&vq->mutex);
+	/* Nobody but the owner can reach the ring; it may work by now. */
+	if (ring->put_num && vq->device->mm == current->mm)
+		vhost_vq_complete(vq);
+	if (ring->put_num) {
+		vhost_ring_rewind(ring, ring->put_num);
+		vhost_ring_unput(ring, ring->put_num);
+		vhost_ring_forget(ring);
+	}
 	vq->backend = NULL;
 	vq->state = VHOST_VQ_STOPPED;
 	return backend;
@@ -290,12 +301,12 @@ void vhost_vq_queue(struct vhost_vq *vq)
 /**
  * vhost_vq_queue_later() - have the ring gone through after a while
  * @vq: the queue, running
- * @delay: jiffies; nothing happens if that is on its way already
+ * @delay: jiffies, from now also if that is on its way already
  */
 void vhost_vq_queue_later(struct vhost_vq *vq, unsigned long delay)
 {
 	lockdep_assert_held(&vq->mutex);
-	schedule_delayed_work(&vq->later, delay);
+	mod_delayed_work(system_wq, &vq->later, delay);
 }
 
 /**
@@ -332,19 +343,37 @@ enum vhost_fetch vhost_vq_break(struct vhost_vq *vq, enum vhost_reason why)
 		vq->err_due = true;
 	vq->state = VHOST_VQ_BROKEN;
 	vq->broken = why;
+	vq->failed = true;
 	vhost_vq_queue_later(vq, VHOST_RETRY_DELAY);
 	return VHOST_FETCH_BROKEN;
 }
 
 /**
- * vhost_vq_mend() - the ring makes sense again
- * @vq: the queue, broken
+ * vhost_vq_begin_turn() - a handler begins to go through the ring
+ * @vq: the queue, with a backend
  */
-void vhost_vq_mend(struct vhost_vq *vq)
+void vhost_vq_begin_turn(struct vhost_vq *vq)
 {
 	lockdep_assert_held(&vq->mutex);
-	vq->state = VHOST_VQ_RUNNING;
-	vq->broken = VHOST_OK;
+	vq->failed = false;
+}
+
+/**
+ * vhost_vq_end_turn() - a handler is through with the ring for now
+ * @vq: the queue
+ * @tally: what went through
+ *
+ * A ring in which nothing was wrong throughout a turn is mended.
+ */
+void vhost_vq_end_turn(struct vhost_vq *vq, const struct vhost_tally *tally)
+{
+	lockdep_assert_held(&vq->mutex);
+	if (unlikely(vq->state == VHOST_VQ_BROKEN) && !vq->failed) {
+		vq->state = VHOST_VQ_RUNNING;
+		vq->broken = VHOST_OK;
+	}
+	vhost_stats_add(&vq->stats, tally);
+	vhost_vq_report(vq);
 }
 
 /**
@@ -366,8 +395,6 @@ void vhost_vq_complete(struct vhost_vq *vq)
 		vhost_vq_break(vq, VHOST_BAD_RING);
 		return;
 	}
-	if (unlikely(vq->broken == VHOST_BAD_RING))
-		vhost_vq_mend(vq);
 	vhost_vq_call(vq);
 }
 
