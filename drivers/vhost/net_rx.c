@@ -165,22 +165,37 @@ static int rx_put_buffers(struct vhost_vq *vq, const struct rx_room *room)
 	       0 : -EFAULT;
 }
 
+/* The header that the driver supplies: nothing to tell but the buffers. */
+static int rx_own_header(struct vhost_vq *vq, const struct rx_room *room,
+			 struct iov_iter *to)
+{
+	struct virtio_net_hdr_mrg_rxbuf hdr = {
+		.num_buffers = vhost_cpu_to_16(&vq->ring, room->buffers),
+	};
+	u8 len = to_net_vq(vq)->hdr_len;
+
+	return copy_to_iter(&hdr, len, to) == len ? 0 : -EFAULT;
+}
+
 /* Fill the gathered buffers. The packet is gone, whatever the result. */
 static int rx_fill(struct vhost_vq *vq, const struct rx_room *room)
 {
-	u8 hdr_len = to_net_vq(vq)->hdr_len;
 	struct vhost_backend *backend = vq->backend;
 	struct iov_iter to;
 	int err;
 
 	iov_iter_init(&to, ITER_DEST, vq->iov, room->segments, room->len);
-	if (!backend->hdr_len && iov_iter_zero(hdr_len, &to) != hdr_len) {
-		vhost_backend_discard(backend);
-		return -EFAULT;
+	if (backend->hdr_len) {
+		err = vhost_backend_recv(backend, &to);
+		if (!err && vhost_net_hdr_has_buffers(to_net_vq(vq)->hdr_len))
+			err = rx_put_buffers(vq, room);
+		return err;
 	}
-	err = vhost_backend_recv(backend, &to);
-	if (!err && vhost_net_hdr_has_buffers(hdr_len))
-		err = rx_put_buffers(vq, room);
+
+	err = rx_own_header(vq, room, &to);
+	if (!err)
+		return vhost_backend_recv(backend, &to);
+	vhost_backend_discard(backend);
 	return err;
 }
 
