@@ -30,13 +30,10 @@ static void run_queue(struct llist_node *works)
 
 	llist_for_each_entry_safe(work, next, llist_reverse_order(works),
 				  node) {
-		/*
-		 * Before: we are through with the node, which whoever queues
-		 * the work again writes to. After: the work sees all that was
-		 * done before it was queued.
-		 */
+		/* Done with the node: who queues the work again writes it. */
 		smp_mb__before_atomic();
 		clear_bit(VHOST_WORK_QUEUED, &work->flags);
+		/* The work sees all that was done before it was queued. */
 		smp_mb__after_atomic();
 		work->fn(work);
 		cond_resched();
