@@ -20,6 +20,8 @@ static_assert(offsetof(struct vhost_vring_addr, log_guest_addr) == 32);
 static_assert(sizeof(struct vhost_memory_region) == 32);
 static_assert(offsetof(struct vhost_memory_region, memory_size) == 8);
 static_assert(offsetof(struct vhost_memory_region, userspace_addr) == 16);
+static_assert(sizeof(struct vhost_features_array) == 8);
+static_assert(offsetof(struct vhost_features_array, features) == 8);
 static_assert(sizeof(struct vhost_memory) == 8);
 static_assert(offsetof(struct vhost_memory, regions) == 8);
 
@@ -38,5 +40,7 @@ static_assert(VHOST_SET_VRING_ERR == 0x4008af22);
 static_assert(VHOST_SET_BACKEND_FEATURES == 0x4008af25);
 static_assert(VHOST_GET_BACKEND_FEATURES == 0x8008af26);
 static_assert(VHOST_NET_SET_BACKEND == 0x4008af30);
+static_assert(VHOST_GET_FEATURES_ARRAY == 0x8008af83);
+static_assert(VHOST_SET_FEATURES_ARRAY == 0x4008af83);
 
 #endif

@@ -19,6 +19,9 @@
 struct file;
 struct ptr_ring;
 
+/* The longest virtio header: struct virtio_net_hdr_v1_hash_tunnel. */
+#define VHOST_BACKEND_HDR_MAX	24
+
 /* Packets taken from or given to a backend at a time. */
 #define VHOST_BACKEND_RUN	64
 

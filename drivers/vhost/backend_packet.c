@@ -23,17 +23,20 @@
  * vhost_packet_hdr_len() - the header that packets to be sent have
  * @hdr_len: what the guest's header is
  *
- * Until PACKET_VNET_HDR_SZ came, packet sockets knew a single size.
+ * Packet sockets know two sizes, and until PACKET_VNET_HDR_SZ came, one. What
+ * the longest header adds is lost on them.
  *
  * Return: bytes, of which @hdr_len may have more.
  */
 u8 vhost_packet_hdr_len(u8 hdr_len)
 {
-#ifndef PACKET_VNET_HDR_SZ
-	if (hdr_len)
-		return sizeof(struct virtio_net_hdr);
+#ifdef PACKET_VNET_HDR_SZ
+	const u8 max = sizeof(struct virtio_net_hdr_mrg_rxbuf);
+#else
+	const u8 max = sizeof(struct virtio_net_hdr);
 #endif
-	return hdr_len;
+
+	return min(hdr_len, max);
 }
 
 /**
@@ -129,7 +132,10 @@ static int put_header(const struct vhost_backend *backend,
 		      struct iov_iter *to)
 {
 	int vlan_hlen = has_tag(skb) ? VLAN_HLEN : 0;
-	struct virtio_net_hdr_mrg_rxbuf hdr = {};
+	struct {
+		struct virtio_net_hdr hdr;
+		u8 rest[VHOST_BACKEND_HDR_MAX - sizeof(struct virtio_net_hdr)];
+	} hdr = {};
 
 	if (!backend->hdr_len)
 		return 0;

@@ -9,7 +9,8 @@
  *
  * A packet to be sent, in its fragment:
  *
- *	0		struct tun_xdp_hdr: size of the fragment, virtio header
+ *	0		struct tun_xdp_hdr: size of the fragment, and as much
+ *			of the virtio header as the tap may look at
  *	pad - hdr_len	the guest's header, as it came
  *	pad		the frame
  *	after it	room for struct skb_shared_info
@@ -184,13 +185,15 @@ static int fill_header(const struct vhost_backend *backend, void *frag,
 		       size_t size, size_t pad, size_t frame_len)
 {
 	struct tun_xdp_hdr *hdr = frag;
+	void *gso = frag + offsetof(struct tun_xdp_hdr, gso);
 
 	hdr->buflen = size;
 	if (!backend->hdr_len) {
-		memset(&hdr->gso, 0, sizeof(hdr->gso));
+		memset(gso, 0, VHOST_BACKEND_HDR_MAX);
 		return 0;
 	}
-	memcpy(&hdr->gso, frag + pad - backend->hdr_len, sizeof(hdr->gso));
+	/* One size for all: what follows a shorter header is not looked at. */
+	memcpy(gso, frag + pad - backend->hdr_len, VHOST_BACKEND_HDR_MAX);
 	return check_header(backend, &hdr->gso, frame_len);
 }
 
@@ -213,8 +216,8 @@ int vhost_tap_queue(struct vhost_backend *backend, struct iov_iter *from)
 	int err;
 
 	BUILD_BUG_ON(SKB_DATA_ALIGN(NET_SKB_PAD + NET_IP_ALIGN) <
-		     sizeof(struct tun_xdp_hdr) +
-		     sizeof(struct virtio_net_hdr_mrg_rxbuf));
+		     offsetof(struct tun_xdp_hdr, gso) +
+		     2 * VHOST_BACKEND_HDR_MAX);
 
 	if (frame_len > PAGE_SIZE || size > PAGE_SIZE)
 		return -ENOSPC;

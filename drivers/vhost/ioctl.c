@@ -7,6 +7,7 @@
  */
 #include <linux/moduleparam.h>
 #include <linux/nospec.h>
+#include <linux/sched/signal.h>
 #include <linux/slab.h>
 #include <linux/uaccess.h>
 
@@ -26,18 +27,86 @@ struct vring_ioctl {
 
 static long get_features(struct vhost_device *device, void __user *argp)
 {
-	u64 features = device->ops->features;
+	const u64 *features = device->ops->features;
 
-	return copy_to_user(argp, &features, sizeof(features)) ? -EFAULT : 0;
+	return copy_to_user(argp, features, sizeof(*features)) ? -EFAULT : 0;
 }
 
 static long set_features(struct vhost_device *device, void __user *argp)
 {
-	u64 features;
+	u64 features[VHOST_FEATURE_WORDS] = {};
 
-	if (copy_from_user(&features, argp, sizeof(features)))
+	if (copy_from_user(features, argp, sizeof(features[0])))
 		return -EFAULT;
 	return vhost_device_set_features(device, features);
+}
+
+/*
+ * The part of a feature array that is beyond what we know. Whoever names a
+ * number of words that no memory holds runs into its end; on the way there
+ * the caller can be killed.
+ */
+static long each_piece(void __user *words, u64 num,
+		       long (*fn)(void __user *piece, size_t size))
+{
+	while (num) {
+		u64 piece = min_t(u64, num, PAGE_SIZE / sizeof(u64));
+		long r = fn(words, piece * sizeof(u64));
+
+		if (r)
+			return r;
+		if (fatal_signal_pending(current))
+			return -EINTR;
+		cond_resched();
+		words += piece * sizeof(u64);
+		num -= piece;
+	}
+	return 0;
+}
+
+static long clear_piece(void __user *piece, size_t size)
+{
+	return clear_user(piece, size) ? -EFAULT : 0;
+}
+
+/* No bit there can be one that is offered. */
+static long check_piece(void __user *piece, size_t size)
+{
+	int zero = check_zeroed_user(piece, size);
+
+	if (zero < 0)
+		return zero;
+	return zero ? 0 : -EOPNOTSUPP;
+}
+
+static long get_features_array(struct vhost_device *device, void __user *argp)
+{
+	struct vhost_features_array __user *user = argp;
+	u64 num, known;
+
+	if (copy_from_user(&num, &user->count, sizeof(num)))
+		return -EFAULT;
+	known = min_t(u64, num, VHOST_FEATURE_WORDS);
+	if (copy_to_user(user->features, device->ops->features,
+			 known * sizeof(u64)))
+		return -EFAULT;
+	return each_piece(user->features + known, num - known, clear_piece);
+}
+
+static long set_features_array(struct vhost_device *device, void __user *argp)
+{
+	struct vhost_features_array __user *user = argp;
+	u64 features[VHOST_FEATURE_WORDS] = {};
+	u64 num, known;
+	long r;
+
+	if (copy_from_user(&num, &user->count, sizeof(num)))
+		return -EFAULT;
+	known = min_t(u64, num, VHOST_FEATURE_WORDS);
+	if (copy_from_user(features, user->features, known * sizeof(u64)))
+		return -EFAULT;
+	r = each_piece(user->features + known, num - known, check_piece);
+	return r ? r : vhost_device_set_features(device, features);
 }
 
 static long get_backend_features(struct vhost_device *device,
@@ -55,7 +124,7 @@ static long set_backend_features(struct vhost_device *device,
 
 	if (copy_from_user(&features, argp, sizeof(features)))
 		return -EFAULT;
-	return features & ~device->ops->backend_features ? -EOPNOTSUPP : 0;
+	return vhost_device_set_backend_features(device, features);
 }
 
 static long set_owner(struct vhost_device *device, void __user *argp)
@@ -184,6 +253,8 @@ static long set_vring_err(struct vhost_vq *vq, void __user *argp)
 static const struct vhost_ioctl device_ioctls[] = {
 	{ VHOST_GET_FEATURES, false, get_features },
 	{ VHOST_SET_FEATURES, false, set_features },
+	{ VHOST_GET_FEATURES_ARRAY, false, get_features_array },
+	{ VHOST_SET_FEATURES_ARRAY, false, set_features_array },
 	{ VHOST_GET_BACKEND_FEATURES, false, get_backend_features },
 	{ VHOST_SET_BACKEND_FEATURES, false, set_backend_features },
 	{ VHOST_SET_OWNER, false, set_owner },

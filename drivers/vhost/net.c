@@ -16,6 +16,7 @@
 #include "net.h"
 #include "net_hdr.h"
 
+/* Word 0; for word 1 see VHOST_NET_TUNNEL_FEATURES. */
 #define VHOST_NET_FEATURES						\
 	((1ULL << VIRTIO_NET_F_MRG_RXBUF) |				\
 	 (1ULL << VIRTIO_F_NOTIFY_ON_EMPTY) |				\
@@ -23,11 +24,12 @@
 	 (1ULL << VHOST_NET_F_VIRTIO_NET_HDR) |				\
 	 (1ULL << VIRTIO_RING_F_INDIRECT_DESC) |			\
 	 (1ULL << VIRTIO_RING_F_EVENT_IDX) |				\
-	 (1ULL << VIRTIO_F_VERSION_1))
+	 (1ULL << VIRTIO_F_VERSION_1) |					\
+	 (1ULL << VIRTIO_F_RING_RESET))
 
 static void net_set_features(struct vhost_vq *vq)
 {
-	to_net_vq(vq)->hdr_len = vhost_net_hdr_len(vq->features);
+	to_net_vq(vq)->hdr_len = vhost_net_hdr_len(vq);
 }
 
 /* What of the header the backend sees. */
@@ -61,7 +63,7 @@ static void net_stop(struct vhost_device *device)
 }
 
 static const struct vhost_device_ops net_ops = {
-	.features = VHOST_NET_FEATURES,
+	.features = { VHOST_NET_FEATURES, VHOST_NET_TUNNEL_FEATURES },
 	.stop = net_stop,
 	.set_features = net_set_features,
 };
@@ -201,13 +203,24 @@ static long net_ioctl(struct file *file, unsigned int cmd, unsigned long arg)
 	return r;
 }
 
+/* One number, as long as it has to be. */
+static void show_features(struct seq_file *m, const struct vhost_vq *vq)
+{
+	u64 low = READ_ONCE(vq->features[0]);
+	u64 high = READ_ONCE(vq->features[1]);
+
+	if (high)
+		seq_printf(m, "vhost-features:\t0x%llx%016llx\n", high, low);
+	else
+		seq_printf(m, "vhost-features:\t0x%llx\n", low);
+}
+
 static void net_show_fdinfo(struct seq_file *m, struct file *file)
 {
 	struct vhost_net *net = file->private_data;
 	int i;
 
-	seq_printf(m, "vhost-features:\t0x%llx\n",
-		   READ_ONCE(net->vqs[0]->features));
+	show_features(m, net->vqs[0]);
 	for (i = 0; i < VHOST_NET_VQS; i++)
 		vhost_vq_show(m, net->vqs[i]);
 }

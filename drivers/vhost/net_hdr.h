@@ -7,28 +7,44 @@
  *	-----	-----		--------------
  *	0-9	flags to csum	10 bytes and more
  *	10-11	num_buffers	12 bytes: MRG_RXBUF or VERSION_1
+ *	12-23	hash, offsets	24 bytes: segmentation inside of UDP tunnels
  */
 #ifndef VHOST_NET_HDR_H
 #define VHOST_NET_HDR_H
 
+#include <linux/if_tun.h>
 #include <linux/uio.h>
 #include <linux/virtio_net.h>
 
+#include "backend.h"
 #include "vhost.h"
+
+/*
+ * The feature bits of word 1 that come with the longest header. A tap that
+ * can do nothing with it is offered by no kernel that knows these names.
+ */
+#ifdef TUN_F_UDP_TUNNEL_GSO
+#define VHOST_NET_TUNNEL_FEATURES					\
+	(BIT_ULL(VIRTIO_NET_F_GUEST_UDP_TUNNEL_GSO - 64) |		\
+	 BIT_ULL(VIRTIO_NET_F_HOST_UDP_TUNNEL_GSO - 64))
+#else
+#define VHOST_NET_TUNNEL_FEATURES	0
+#endif
 
 /**
  * vhost_net_hdr_len() - bytes of the guest's header
- * @features: bits agreed on
+ * @vq: a ring of the device
  *
- * Return: 10 or 12.
+ * Return: 10, 12 or 24.
  */
-static inline u8 vhost_net_hdr_len(u64 features)
+static inline u8 vhost_net_hdr_len(const struct vhost_vq *vq)
 {
-	const u64 longer = (1ULL << VIRTIO_NET_F_MRG_RXBUF) |
-			   (1ULL << VIRTIO_F_VERSION_1);
-
-	return features & longer ? sizeof(struct virtio_net_hdr_mrg_rxbuf) :
-				   sizeof(struct virtio_net_hdr);
+	if (vq->features[1] & VHOST_NET_TUNNEL_FEATURES)
+		return VHOST_BACKEND_HDR_MAX;
+	if (vhost_has(vq, VIRTIO_NET_F_MRG_RXBUF) ||
+	    vhost_has(vq, VIRTIO_F_VERSION_1))
+		return sizeof(struct virtio_net_hdr_mrg_rxbuf);
+	return sizeof(struct virtio_net_hdr);
 }
 
 static inline bool vhost_net_hdr_has_buffers(u8 hdr_len)

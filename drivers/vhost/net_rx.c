@@ -169,8 +169,12 @@ static int rx_put_buffers(struct vhost_vq *vq, const struct rx_room *room)
 static int rx_own_header(struct vhost_vq *vq, const struct rx_room *room,
 			 struct iov_iter *to)
 {
-	struct virtio_net_hdr_mrg_rxbuf hdr = {
-		.num_buffers = vhost_cpu_to_16(&vq->ring, room->buffers),
+	struct {
+		struct virtio_net_hdr_mrg_rxbuf mrg;
+		u8 rest[VHOST_BACKEND_HDR_MAX -
+			sizeof(struct virtio_net_hdr_mrg_rxbuf)];
+	} hdr = {
+		.mrg.num_buffers = vhost_cpu_to_16(&vq->ring, room->buffers),
 	};
 	u8 len = to_net_vq(vq)->hdr_len;
 

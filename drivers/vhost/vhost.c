@@ -9,6 +9,11 @@
 
 #include "vhost.h"
 
+/* What may be agreed on or not while rings run: the ring stays as it is. */
+static const u64 live_features[VHOST_FEATURE_WORDS] = {
+	BIT_ULL(VHOST_F_LOG_ALL),
+};
+
 /**
  * vhost_device_init() - make a zeroed structure a device
  * @device: the structure
@@ -134,6 +139,7 @@ static void drop_owner(struct vhost_device *device)
 	}
 	vhost_mem_free(device->mem);
 	device->mem = NULL;
+	device->backend_features = 0;
 	if (device->mm)
 		mmput(device->mm);
 	device->mm = NULL;
@@ -214,22 +220,35 @@ static bool running(const struct vhost_device *device)
 	return false;
 }
 
+static bool changes_layout(const struct vhost_device *device,
+			   const u64 *features)
+{
+	const u64 *old = device->vqs[0]->features;
+	unsigned int i;
+
+	for (i = 0; i < VHOST_FEATURE_WORDS; i++)
+		if ((features[i] ^ old[i]) & ~live_features[i])
+			return true;
+	return false;
+}
+
 /**
  * vhost_device_set_features() - agree on features
  * @device: the device
- * @features: bits
+ * @features: words of bits
  *
  * Return: 0; -EOPNOTSUPP for bits that are not offered; -EBUSY for a change
- * while a ring runs.
+ * while a ring runs, but for live_features.
  */
-int vhost_device_set_features(struct vhost_device *device, u64 features)
+int vhost_device_set_features(struct vhost_device *device, const u64 *features)
 {
 	unsigned int i;
 
 	lockdep_assert_held(&device->mutex);
-	if (features & ~device->ops->features)
-		return -EOPNOTSUPP;
-	if (features != device->vqs[0]->features && running(device))
+	for (i = 0; i < VHOST_FEATURE_WORDS; i++)
+		if (features[i] & ~device->ops->features[i])
+			return -EOPNOTSUPP;
+	if (running(device) && changes_layout(device, features))
 		return -EBUSY;
 
 	for (i = 0; i < device->num_vqs; i++) {
@@ -240,5 +259,22 @@ int vhost_device_set_features(struct vhost_device *device, u64 features)
 		device->ops->set_features(vq);
 		mutex_unlock(&vq->mutex);
 	}
+	return 0;
+}
+
+/**
+ * vhost_device_set_backend_features() - agree on parts of the interface
+ * @device: the device
+ * @features: bits
+ *
+ * Return: 0, or -EOPNOTSUPP for bits that are not offered.
+ */
+int vhost_device_set_backend_features(struct vhost_device *device,
+				      u64 features)
+{
+	lockdep_assert_held(&device->mutex);
+	if (features & ~device->ops->backend_features)
+		return -EOPNOTSUPP;
+	device->backend_features = features;
 	return 0;
 }

@@ -21,6 +21,7 @@
 #ifndef VHOST_VHOST_H
 #define VHOST_VHOST_H
 
+#include <linux/bits.h>
 #include <linux/mutex.h>
 #include <linux/types.h>
 #include <linux/virtio_byteorder.h>
@@ -37,6 +38,9 @@ struct file;
 struct seq_file;
 struct vhost_backend;
 struct vhost_device;
+
+/* Feature bits come in words of 64: bits 0 to 127. */
+#define VHOST_FEATURE_WORDS	2
 
 enum vhost_vq_state {
 	VHOST_VQ_STOPPED,	/* no backend: work does nothing */
@@ -84,7 +88,7 @@ struct vhost_vq {
 	struct eventfd_ctx *err;
 	struct file *kick;
 	struct vhost_watch kick_watch;
-	u64 features;
+	u64 features[VHOST_FEATURE_WORDS];
 	unsigned int index;
 	struct vhost_device *device;
 	struct vhost_worker *worker;
@@ -102,7 +106,7 @@ struct vhost_vq {
  * @set_features: vq->features has changed; called under each vq's mutex
  */
 struct vhost_device_ops {
-	u64 features;
+	u64 features[VHOST_FEATURE_WORDS];
 	u64 backend_features;
 	void (*stop)(struct vhost_device *device);
 	void (*set_features)(struct vhost_vq *vq);
@@ -116,6 +120,7 @@ struct vhost_device_ops {
  * @num_vqs: how many
  * @mm: the owner's memory, held; NULL without an owner
  * @mem: the memory table; NULL until it is set
+ * @backend_features: bits of the interface that were agreed on
  * @worker: serves the rings; NULL without an owner
  */
 struct vhost_device {
@@ -125,19 +130,20 @@ struct vhost_device {
 	unsigned int num_vqs;
 	struct mm_struct *mm;
 	struct vhost_mem *mem;
+	u64 backend_features;
 	struct vhost_worker *worker;
 };
 
 /**
  * vhost_has() - was a feature agreed on?
  * @vq: a ring of the device
- * @bit: number of the feature
+ * @bit: number of the feature, below 64 * VHOST_FEATURE_WORDS
  *
  * Return: true if so.
  */
 static inline bool vhost_has(const struct vhost_vq *vq, unsigned int bit)
 {
-	return vq->features & (1ULL << bit);
+	return vq->features[bit / 64] & BIT_ULL(bit % 64);
 }
 
 /* vhost.c APIs: */
@@ -149,7 +155,10 @@ int vhost_device_check_owner(struct vhost_device *device);
 int vhost_device_set_owner(struct vhost_device *device);
 int vhost_device_reset_owner(struct vhost_device *device);
 void vhost_device_set_mem(struct vhost_device *device, struct vhost_mem *mem);
-int vhost_device_set_features(struct vhost_device *device, u64 features);
+int vhost_device_set_features(struct vhost_device *device,
+			      const u64 *features);
+int vhost_device_set_backend_features(struct vhost_device *device,
+				      u64 features);
 
 /* vq.c APIs: */
 void vhost_vq_init(struct vhost_vq *vq, struct vhost_device *device,
@@ -157,7 +166,7 @@ void vhost_vq_init(struct vhost_vq *vq, struct vhost_device *device,
 int vhost_vq_alloc(struct vhost_vq *vq);
 void vhost_vq_free(struct vhost_vq *vq);
 void vhost_vq_reset(struct vhost_vq *vq);
-void vhost_vq_set_features(struct vhost_vq *vq, u64 features);
+void vhost_vq_set_features(struct vhost_vq *vq, const u64 *features);
 int vhost_vq_set_num(struct vhost_vq *vq, u32 num);
 int vhost_vq_set_base(struct vhost_vq *vq, u32 base);
 u32 vhost_vq_get_base(struct vhost_vq *vq);

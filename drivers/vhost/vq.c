@@ -17,6 +17,8 @@
 /* How long after it broke a ring is tried again. */
 #define VHOST_RETRY_DELAY	(HZ / 4)
 
+static const u64 no_features[VHOST_FEATURE_WORDS];
+
 static void run_vq(struct vhost_work *work)
 {
 	struct vhost_vq *vq = container_of(work, struct vhost_vq, work);
@@ -49,7 +51,7 @@ void vhost_vq_init(struct vhost_vq *vq, struct vhost_device *device,
 	vhost_stats_init(&vq->stats);
 	vhost_watch_init(&vq->kick_watch, vq, EPOLLIN, &vq->stats.kicks);
 	vq->ring.num = 1;
-	vhost_vq_set_features(vq, 0);
+	vhost_vq_set_features(vq, no_features);
 }
 
 /**
@@ -116,19 +118,19 @@ void vhost_vq_reset(struct vhost_vq *vq)
 	ring->next_used = 0;
 	ring->put_num = 0;
 	vhost_ring_forget(ring);
-	vhost_vq_set_features(vq, 0);
+	vhost_vq_set_features(vq, no_features);
 }
 
 /**
  * vhost_vq_set_features() - take over what the guest agreed to
  * @vq: the queue
- * @features: bits, all of them offered
+ * @features: words of bits, all of them offered
  */
-void vhost_vq_set_features(struct vhost_vq *vq, u64 features)
+void vhost_vq_set_features(struct vhost_vq *vq, const u64 *features)
 {
 	struct vhost_ring *ring = &vq->ring;
 
-	vq->features = features;
+	memcpy(vq->features, features, sizeof(vq->features));
 	ring->event_idx = vhost_has(vq, VIRTIO_RING_F_EVENT_IDX);
 	ring->notify_on_empty = vhost_has(vq, VIRTIO_F_NOTIFY_ON_EMPTY);
 	ring->little_endian = vhost_has(vq, VIRTIO_F_VERSION_1) ||

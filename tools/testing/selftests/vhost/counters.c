@@ -5,8 +5,7 @@
 
 #include "counters.h"
 
-/* A line of what the device tells of itself; false if there is none. */
-static bool told(int fd, const char *key, char *value)
+bool device_tells(int fd, const char *key, char *value)
 {
 	char path[64], line[128], name[64];
 	bool found = false;
@@ -27,7 +26,7 @@ long long count(struct guest *g, unsigned int index, const char *what)
 	char key[64], value[64];
 
 	snprintf(key, sizeof(key), "vq%u-%s", index, what);
-	return told(g->fd, key, value) ? atoll(value) : 0;
+	return device_tells(g->fd, key, value) ? atoll(value) : 0;
 }
 
 bool says(struct guest *g, unsigned int index, const char *what,
@@ -36,7 +35,7 @@ bool says(struct guest *g, unsigned int index, const char *what,
 	char key[64], value[64];
 
 	snprintf(key, sizeof(key), "vq%u-%s", index, what);
-	return told(g->fd, key, value) && !strcmp(value, wanted);
+	return device_tells(g->fd, key, value) && !strcmp(value, wanted);
 }
 
 bool counts_to(struct guest *g, unsigned int index, const char *what,

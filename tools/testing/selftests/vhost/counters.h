@@ -7,6 +7,11 @@
 
 #include "guest.h"
 
+/*
+ * A line of what the device tells of itself, up to 63 characters; false if
+ * there is none.
+ */
+bool device_tells(int fd, const char *key, char *value);
 /* The number @what of a ring, 0 if it isn't there. */
 long long count(struct guest *g, unsigned int index, const char *what);
 /* Is there a line @what of a ring, with this text? */
