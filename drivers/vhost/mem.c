@@ -28,6 +28,20 @@ static int cmp_first(const void *a, const void *b)
 	return 0;
 }
 
+static int cmp_hva(const void *a, const void *b)
+{
+	const struct vhost_region *l = a, *r = b;
+
+	if (l->hva == r->hva)
+		return 0;
+	return l->hva < r->hva ? -1 : 1;
+}
+
+static unsigned long last_hva(const struct vhost_region *r)
+{
+	return r->hva + (unsigned long)(r->last - r->first);
+}
+
 static int region_from_user(struct vhost_region *region,
 			    const struct vhost_memory_region *user)
 {
@@ -73,6 +87,19 @@ static void clip_overlaps(struct vhost_mem *mem)
 	mem->num = to;
 }
 
+/* The second half of @regions is for the way back. */
+static void sort_by_hva(struct vhost_mem *mem, struct vhost_region *to)
+{
+	u32 i;
+
+	mem->by_hva = to;
+	memcpy(to, mem->regions, mem->num * sizeof(*to));
+	sort(to, mem->num, sizeof(*to), cmp_hva, NULL);
+	for (i = 1; i < mem->num; i++)
+		if (last_hva(&to[i - 1]) >= to[i].hva)
+			mem->shared = true;
+}
+
 /**
  * vhost_mem_create() - make a memory table
  * @user: regions as the owner gave them, copied to the kernel already
@@ -89,7 +116,8 @@ struct vhost_mem *vhost_mem_create(const struct vhost_memory_region *user,
 	u32 i;
 	int err;
 
-	mem = kvzalloc(struct_size(mem, regions, num), GFP_KERNEL_ACCOUNT);
+	mem = kvzalloc(struct_size(mem, regions, 2 * (size_t)num),
+		       GFP_KERNEL_ACCOUNT);
 	if (!mem)
 		return ERR_PTR(-ENOMEM);
 
@@ -101,6 +129,7 @@ struct vhost_mem *vhost_mem_create(const struct vhost_memory_region *user,
 	}
 	sort(mem->regions, num, sizeof(*mem->regions), cmp_first, NULL);
 	clip_overlaps(mem);
+	sort_by_hva(mem, mem->regions + num);
 	return mem;
 
 free_mem:
@@ -141,6 +170,32 @@ const struct vhost_region *vhost_mem_find(const struct vhost_mem *mem,
 			return r;
 	}
 	return NULL;
+}
+
+/**
+ * vhost_mem_first_at() - where to look for the regions that share some memory
+ * @mem: the table
+ * @hva: an address of the owner
+ *
+ * Return: the first entry of mem->by_hva that may reach to @hva; mem->num if
+ * none does.
+ */
+u32 vhost_mem_first_at(const struct vhost_mem *mem, unsigned long hva)
+{
+	u32 low = 0, high = mem->num;
+
+	/* The ends are in no order then. */
+	if (mem->shared)
+		return 0;
+	while (low < high) {
+		u32 mid = low + (high - low) / 2;
+
+		if (last_hva(&mem->by_hva[mid]) < hva)
+			low = mid + 1;
+		else
+			high = mid;
+	}
+	return low;
 }
 
 /**

@@ -31,10 +31,14 @@ struct vhost_region {
 /**
  * struct vhost_mem - a memory table
  * @num: regions
+ * @shared: some of the owner's memory is in more than one region
+ * @by_hva: all regions in order of @hva, for the way back
  * @regions: in order of @first, none overlapping its neighbour
  */
 struct vhost_mem {
 	u32 num;
+	bool shared;
+	struct vhost_region *by_hva;
 	struct vhost_region regions[];
 };
 
@@ -46,6 +50,7 @@ struct vhost_mem *vhost_mem_create(const struct vhost_memory_region *user,
 void vhost_mem_free(const struct vhost_mem *mem);
 const struct vhost_region *vhost_mem_find(const struct vhost_mem *mem,
 					  struct vhost_gpa gpa);
+u32 vhost_mem_first_at(const struct vhost_mem *mem, unsigned long hva);
 int vhost_mem_segments(const struct vhost_mem *mem,
 		       const struct vhost_region *r, struct vhost_gpa gpa,
 		       u32 len, struct iovec *iov, int max);
