@@ -5,6 +5,7 @@
  * writable ones, a bounded number of segments, memory behind each byte.
  */
 #include <linux/errno.h>
+#include <linux/vhost.h>
 
 #include "chain.h"
 #include "uaccess.h"
@@ -25,6 +26,7 @@ void vhost_chain_start(struct vhost_chain *chain, u16 id)
 	chain->out_len = 0;
 	chain->in_len = 0;
 	chain->id = id;
+	chain->missing = false;
 	chain->bad = VHOST_OK;
 }
 
@@ -42,6 +44,21 @@ int vhost_chain_fail(struct vhost_chain *chain, enum vhost_reason why)
 	return -EINVAL;
 }
 
+static int no_segments(struct vhost_chain *chain, int err)
+{
+	switch (err) {
+	case -EAGAIN:
+		chain->missing = true;
+		return 0;
+	case -ENOBUFS:
+		return vhost_chain_fail(chain, VHOST_BAD_LONG);
+	case -EPERM:
+		return vhost_chain_fail(chain, VHOST_BAD_PERM);
+	default:
+		return vhost_chain_fail(chain, VHOST_BAD_ADDR);
+	}
+}
+
 /**
  * vhost_chain_add() - append one descriptor
  * @vq: the ring it came from
@@ -49,6 +66,9 @@ int vhost_chain_fail(struct vhost_chain *chain, enum vhost_reason why)
  * @addr: guest-physical address
  * @len: bytes; none is allowed and adds nothing
  * @writable: the device is to write, not to read
+ *
+ * If its translation is missing, the walk goes on: what else the buffer lacks
+ * is to be asked for at the same time. The segments are no good then.
  *
  * Context: under vq->mutex.
  * Return: 0, or -EINVAL with chain->bad set.
@@ -66,11 +86,11 @@ int vhost_chain_add(struct vhost_vq *vq, struct vhost_chain *chain,
 	if (!len)
 		return 0;
 
-	n = vhost_xlate(vq, addr, len, chain->iov + chain->num,
-			chain->max - chain->num);
+	n = vhost_xlate(vq, addr, len,
+			writable ? VHOST_ACCESS_WO : VHOST_ACCESS_RO,
+			chain->iov + chain->num, chain->max - chain->num);
 	if (unlikely(n < 0))
-		return vhost_chain_fail(chain, n == -ENOBUFS ?
-					VHOST_BAD_LONG : VHOST_BAD_ADDR);
+		return no_segments(chain, n);
 	chain->num += n;
 	if (writable) {
 		chain->in_len += len;
@@ -85,21 +105,21 @@ int vhost_chain_add(struct vhost_vq *vq, struct vhost_chain *chain,
  * vhost_copy_from_gpa() - copy a small piece of guest memory
  * @vq: whose guest
  * @to: where to
- * @gpa: where from; may reach into a second region
+ * @gpa: where from; may reach into a few regions
  * @len: bytes, not 0
  *
  * Context: under vq->mutex, in the owner's mm.
- * Return: 0 or -EFAULT.
+ * Return: 0, -EFAULT, or -EAGAIN if a translation is missing.
  */
 int vhost_copy_from_gpa(struct vhost_vq *vq, void *to, struct vhost_gpa gpa,
 			u32 len)
 {
-	struct iovec iov[2];
+	struct iovec iov[16];
 	int n, i;
 
-	n = vhost_xlate(vq, gpa, len, iov, ARRAY_SIZE(iov));
+	n = vhost_xlate(vq, gpa, len, VHOST_ACCESS_RO, iov, ARRAY_SIZE(iov));
 	if (n < 0)
-		return -EFAULT;
+		return n == -EAGAIN ? n : -EFAULT;
 	for (i = 0; i < n; i++) {
 		if (vhost_copy_in(to, iov[i].iov_base, iov[i].iov_len))
 			return -EFAULT;

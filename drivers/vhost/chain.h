@@ -24,6 +24,7 @@ struct vhost_gpa;
  * @out_len: bytes in the readable segments
  * @in_len: bytes in the writable segments
  * @id: what the guest calls the buffer, to be given back
+ * @missing: translations of it are missing and were asked for
  * @bad: why the buffer can't be used, if vhost_ring_next() says so
  *
  * The caller of vhost_ring_next() sets @iov and @max.
@@ -38,6 +39,7 @@ struct vhost_chain {
 	u16 id;
 	u64 out_len;
 	u64 in_len;
+	bool missing;
 	enum vhost_reason bad;
 };
 

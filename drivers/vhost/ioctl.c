@@ -143,6 +143,7 @@ static long set_mem_table(struct vhost_device *device, void __user *argp)
 	struct vhost_memory_region *regions;
 	struct vhost_memory head;
 	struct vhost_mem *mem;
+	int err;
 
 	if (copy_from_user(&head, user, sizeof(head)))
 		return -EFAULT;
@@ -160,8 +161,30 @@ static long set_mem_table(struct vhost_device *device, void __user *argp)
 	if (IS_ERR(mem))
 		return PTR_ERR(mem);
 
-	vhost_device_set_mem(device, mem);
-	return 0;
+	err = vhost_device_set_mem(device, mem);
+	if (err)
+		vhost_mem_free(mem);
+	return err;
+}
+
+static long set_log_base(struct vhost_device *device, void __user *argp)
+{
+	u64 base;
+
+	if (copy_from_user(&base, argp, sizeof(base)))
+		return -EFAULT;
+	if (base > ULONG_MAX)
+		return -EFAULT;
+	return vhost_device_set_log_base(device, base);
+}
+
+static long set_log_fd(struct vhost_device *device, void __user *argp)
+{
+	int fd;
+
+	if (get_user(fd, (int __user *)argp))
+		return -EFAULT;
+	return vhost_device_set_log_fd(device, fd);
 }
 
 static long set_vring_num(struct vhost_vq *vq, void __user *argp)
@@ -205,10 +228,10 @@ static bool fits_pointer(u64 addr)
 static long set_vring_addr(struct vhost_vq *vq, void __user *argp)
 {
 	struct vhost_vring_addr a;
+	struct vhost_place place;
 
 	if (copy_from_user(&a, argp, sizeof(a)))
 		return -EFAULT;
-	/* The dirty log is not offered: nothing to be logged, then. */
 	if (a.flags & ~(1u << VHOST_VRING_F_LOG))
 		return -EOPNOTSUPP;
 	if (!fits_pointer(a.desc_user_addr) ||
@@ -220,9 +243,14 @@ static long set_vring_addr(struct vhost_vq *vq, void __user *argp)
 	    a.log_guest_addr % VRING_USED_ALIGN_SIZE)
 		return -EINVAL;
 
-	return vhost_vq_set_addr(vq, u64_to_user_ptr(a.desc_user_addr),
-				 u64_to_user_ptr(a.avail_user_addr),
-				 u64_to_user_ptr(a.used_user_addr));
+	place = (struct vhost_place) {
+		.addr[VHOST_DESC] = a.desc_user_addr,
+		.addr[VHOST_AVAIL] = a.avail_user_addr,
+		.addr[VHOST_USED] = a.used_user_addr,
+		.log_used = a.flags & (1u << VHOST_VRING_F_LOG),
+		.log_addr = a.log_guest_addr,
+	};
+	return vhost_vq_place(vq, &place);
 }
 
 static long set_vring_file(struct vhost_vq *vq, void __user *argp,
@@ -260,6 +288,8 @@ static const struct vhost_ioctl device_ioctls[] = {
 	{ VHOST_SET_OWNER, false, set_owner },
 	{ VHOST_RESET_OWNER, true, reset_owner },
 	{ VHOST_SET_MEM_TABLE, true, set_mem_table },
+	{ VHOST_SET_LOG_BASE, true, set_log_base },
+	{ VHOST_SET_LOG_FD, true, set_log_fd },
 };
 
 static const struct vring_ioctl vring_ioctls[] = {

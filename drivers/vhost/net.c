@@ -25,6 +25,8 @@
 	 (1ULL << VIRTIO_RING_F_INDIRECT_DESC) |			\
 	 (1ULL << VIRTIO_RING_F_EVENT_IDX) |				\
 	 (1ULL << VIRTIO_F_VERSION_1) |					\
+	 (1ULL << VHOST_F_LOG_ALL) |					\
+	 (1ULL << VIRTIO_F_ACCESS_PLATFORM) |				\
 	 (1ULL << VIRTIO_F_RING_RESET))
 
 static void net_set_features(struct vhost_vq *vq)
@@ -64,6 +66,7 @@ static void net_stop(struct vhost_device *device)
 
 static const struct vhost_device_ops net_ops = {
 	.features = { VHOST_NET_FEATURES, VHOST_NET_TUNNEL_FEATURES },
+	.backend_features = BIT_ULL(VHOST_BACKEND_F_IOTLB_MSG_V2),
 	.stop = net_stop,
 	.set_features = net_set_features,
 };
@@ -203,6 +206,30 @@ static long net_ioctl(struct file *file, unsigned int cmd, unsigned long arg)
 	return r;
 }
 
+static ssize_t net_read_iter(struct kiocb *iocb, struct iov_iter *to)
+{
+	struct file *file = iocb->ki_filp;
+	struct vhost_net *net = file->private_data;
+	bool nonblock = file->f_flags & O_NONBLOCK ||
+			iocb->ki_flags & IOCB_NOWAIT;
+
+	return vhost_chr_read_iter(&net->device, to, nonblock);
+}
+
+static ssize_t net_write_iter(struct kiocb *iocb, struct iov_iter *from)
+{
+	struct vhost_net *net = iocb->ki_filp->private_data;
+
+	return vhost_chr_write_iter(&net->device, from);
+}
+
+static __poll_t net_poll(struct file *file, poll_table *wait)
+{
+	struct vhost_net *net = file->private_data;
+
+	return vhost_chr_poll(&net->device, file, wait);
+}
+
 /* One number, as long as it has to be. */
 static void show_features(struct seq_file *m, const struct vhost_vq *vq)
 {
@@ -221,6 +248,7 @@ static void net_show_fdinfo(struct seq_file *m, struct file *file)
 	int i;
 
 	show_features(m, net->vqs[0]);
+	vhost_iotlb_show(m, &net->device);
 	for (i = 0; i < VHOST_NET_VQS; i++)
 		vhost_vq_show(m, net->vqs[i]);
 }
@@ -229,6 +257,9 @@ static const struct file_operations net_fops = {
 	.owner		= THIS_MODULE,
 	.open		= net_open,
 	.release	= net_release,
+	.read_iter	= net_read_iter,
+	.write_iter	= net_write_iter,
+	.poll		= net_poll,
 	.unlocked_ioctl	= net_ioctl,
 	.compat_ioctl	= compat_ptr_ioctl,
 	.show_fdinfo	= net_show_fdinfo,

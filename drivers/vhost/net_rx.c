@@ -18,6 +18,7 @@ enum rx_step {
 	RX_AGAIN,		/* with the next packet, or the next buffer */
 	RX_NO_PACKET,		/* wait for the backend */
 	RX_NO_BUFFER,		/* wait for the guest */
+	RX_NO_IOTLB,		/* wait for a translation */
 	RX_BROKEN,
 };
 
@@ -104,6 +105,8 @@ static enum rx_step rx_add_buffer(struct vhost_vq *vq, struct rx_room *room)
 		return rx_stop(vq, room, RX_NO_BUFFER);
 	case VHOST_FETCH_BROKEN:
 		return rx_stop(vq, room, RX_BROKEN);
+	case VHOST_FETCH_MISS:
+		return rx_stop(vq, room, RX_NO_IOTLB);
 	case VHOST_FETCH_BAD:
 		/* Too long only because of the buffers before it? */
 		if (chain.bad == VHOST_BAD_LONG && room->buffers &&
@@ -181,6 +184,13 @@ static int rx_own_header(struct vhost_vq *vq, const struct rx_room *room,
 	return copy_to_iter(&hdr, len, to) == len ? 0 : -EFAULT;
 }
 
+/* Whatever came of it, something may have been written. */
+static void rx_log(struct vhost_vq *vq, const struct rx_room *room)
+{
+	if (unlikely(vq->log.data))
+		vhost_log_iov(vq, vq->iov, room->segments, room->len);
+}
+
 /* Fill the gathered buffers. The packet is gone, whatever the result. */
 static int rx_fill(struct vhost_vq *vq, const struct rx_room *room)
 {
@@ -220,6 +230,7 @@ static enum rx_step rx_packet(struct vhost_vq *vq, struct vhost_tally *tally)
 		return step;
 
 	err = rx_fill(vq, &room);
+	rx_log(vq, &room);
 	if (unlikely(err == -EFAULT))
 		return rx_bad(vq, &room, VHOST_BAD_DATA);
 	if (unlikely(err)) {
@@ -249,6 +260,10 @@ static bool rx_idle(struct vhost_vq *vq, enum rx_step step)
 			return false;
 		vhost_watch_stop(&to_net_vq(vq)->sock_watch);
 		return true;
+	}
+	if (step == RX_NO_IOTLB) {
+		vhost_iotlb_sleep(vq);
+		return false;
 	}
 	more = vhost_ring_kick_on(vq) && step == RX_NO_BUFFER;
 	if (more)
@@ -293,8 +308,8 @@ void vhost_net_rx(struct vhost_vq *vq)
 	mutex_lock(&vq->mutex);
 	if (vq->backend) {
 		vhost_watch_stop(&to_net_vq(vq)->sock_watch);
-		vhost_vq_begin_turn(vq);
-		rx_turn(vq, &tally);
+		if (vhost_vq_begin_turn(vq))
+			rx_turn(vq, &tally);
 		vhost_vq_end_turn(vq, &tally);
 	}
 	mutex_unlock(&vq->mutex);

@@ -18,6 +18,7 @@ enum tx_step {
 	TX_GO_ON,
 	TX_WAIT_BACKEND,	/* no room: the packet went back to the ring */
 	TX_WAIT_TIME,		/* same, but nobody will wake us */
+	TX_WAIT_IOTLB,		/* same, until a translation comes */
 	TX_EMPTY,
 	TX_BROKEN,
 };
@@ -143,6 +144,8 @@ static enum tx_step tx_next(struct vhost_vq *vq, bool batch,
 		return tx_bad(vq, &chain, chain.bad);
 	case VHOST_FETCH_EMPTY:
 		return TX_EMPTY;
+	case VHOST_FETCH_MISS:
+		return TX_WAIT_IOTLB;
 	case VHOST_FETCH_BROKEN:
 		break;
 	}
@@ -172,12 +175,18 @@ static bool tx_idle(struct vhost_vq *vq, struct vhost_tally *tally,
 	bool more;
 
 	tx_flush(vq, tally);
-	if (step == TX_WAIT_BACKEND || step == TX_WAIT_TIME) {
-		if (step == TX_WAIT_BACKEND)
-			tx_wait(vq);
-		else
-			vhost_vq_queue_later(vq, VHOST_NET_TX_DELAY);
+	switch (step) {
+	case TX_WAIT_BACKEND:
+		tx_wait(vq);
 		return false;
+	case TX_WAIT_TIME:
+		vhost_vq_queue_later(vq, VHOST_NET_TX_DELAY);
+		return false;
+	case TX_WAIT_IOTLB:
+		vhost_iotlb_sleep(vq);
+		return false;
+	default:
+		break;
 	}
 	more = vhost_ring_kick_on(vq) && step == TX_EMPTY;
 	if (more)
@@ -221,8 +230,8 @@ void vhost_net_tx(struct vhost_vq *vq)
 	mutex_lock(&vq->mutex);
 	if (vq->backend) {
 		vhost_watch_stop(&to_net_vq(vq)->sock_watch);
-		vhost_vq_begin_turn(vq);
-		tx_turn(vq, &tally);
+		if (vhost_vq_begin_turn(vq))
+			tx_turn(vq, &tally);
 		vhost_vq_end_turn(vq, &tally);
 	}
 	mutex_unlock(&vq->mutex);

@@ -6,6 +6,7 @@
  *
  *	verb		what it does
  *	----		------------
+ *	layout		how large the parts of the ring are
  *	start		sync with ring memory before the first buffer
  *	next		hand out the next available buffer, as a chain
  *	rewind(n)	take the last n buffers back, as if never handed out
@@ -28,6 +29,8 @@
 #include <linux/types.h>
 #include <uapi/linux/virtio_ring.h>
 
+#include "area.h"
+
 struct vhost_vq;
 struct vhost_chain;
 
@@ -44,17 +47,26 @@ enum vhost_fetch {
 	VHOST_FETCH_OK,		/* a buffer, described by the chain */
 	VHOST_FETCH_BAD,	/* unusable, but has an id: put it, len 0 */
 	VHOST_FETCH_BROKEN,	/* the ring itself makes no sense */
+	VHOST_FETCH_MISS,	/* a translation is missing, and was asked for */
+};
+
+/* The parts of a ring, each somewhere else in the owner's memory. */
+enum vhost_part {
+	VHOST_DESC,		/* descriptor table */
+	VHOST_AVAIL,		/* what the driver writes */
+	VHOST_USED,		/* what the device writes */
+	VHOST_PARTS,
 };
 
 /**
  * struct vhost_ring - the ring of one virtqueue, as the device sees it
- * @desc: descriptor table, an address of the owner
- * @avail: available ring, an address of the owner
- * @used: used ring, an address of the owner
+ * @parts: where the ring is
  * @num: entries, a power of two
  * @little_endian: byte order of ring fields
  * @event_idx: VIRTIO_RING_F_EVENT_IDX was agreed on
  * @notify_on_empty: VIRTIO_F_NOTIFY_ON_EMPTY was agreed on
+ * @placed: the owner has said where the ring is
+ * @synced: start() has been done since the ring was attached
  * @kicks_off: the guest was asked not to kick
  * @call_valid: @call_idx says when need_call() was last asked
  * @next_avail: index of the next buffer to hand out
@@ -75,13 +87,13 @@ enum vhost_fetch {
  * change; one that does only fools itself, since no copy is trusted unchecked.
  */
 struct vhost_ring {
-	struct vring_desc __user *desc;
-	struct vring_avail __user *avail;
-	struct vring_used __user *used;
+	struct vhost_area parts[VHOST_PARTS];
 	u32 num;
 	bool little_endian;
 	bool event_idx;
 	bool notify_on_empty;
+	bool placed;
+	bool synced;
 	bool kicks_off;
 	bool call_valid;
 
@@ -102,7 +114,7 @@ struct vhost_ring {
 };
 
 /* ring_split.c APIs: */
-bool vhost_split_valid(const struct vhost_ring *ring);
+void vhost_split_layout(struct vhost_ring *ring);
 int vhost_split_start(struct vhost_vq *vq);
 enum vhost_fetch vhost_split_next(struct vhost_vq *vq,
 				  struct vhost_chain *chain);

@@ -31,15 +31,25 @@
 #include <linux/vhost.h>
 
 #include "chain.h"
+#include "log.h"
 #include "uaccess.h"
 #include "vhost.h"
 
 /* Descriptors of an indirect table that are copied at once. */
 #define SPLIT_TABLE_RUN	16
 
+/* Where things are in the three parts. */
+#define DESC_AT(i)	((i) * sizeof(struct vring_desc))
+#define AVAIL_FLAGS	offsetof(struct vring_avail, flags)
+#define AVAIL_IDX	offsetof(struct vring_avail, idx)
+#define AVAIL_AT(slot)	offsetof(struct vring_avail, ring[slot])
+#define USED_FLAGS	offsetof(struct vring_used, flags)
+#define USED_IDX	offsetof(struct vring_used, idx)
+#define USED_AT(slot)	offsetof(struct vring_used, ring[slot])
+
 /**
  * struct split_table - descriptors, wherever they are
- * @user: the ring's own table, an address of the owner; NULL if indirect
+ * @area: the ring's own table; NULL if indirect
  * @gpa: an indirect table, an address of the guest
  * @cache: copy of some of its entries
  * @first: number of the first cached entry
@@ -47,7 +57,7 @@
  * @num: entries of the table
  */
 struct split_table {
-	struct vring_desc __user *user;
+	const struct vhost_area *area;
 	struct vhost_gpa gpa;
 	struct vring_desc *cache;
 	u32 first;
@@ -56,31 +66,35 @@ struct split_table {
 };
 
 /* Event indices lie behind the rings' last entries. */
-static __virtio16 __user *used_event(const struct vhost_ring *ring)
+static u32 used_event(const struct vhost_ring *ring)
 {
-	return &ring->avail->ring[ring->num];
+	return AVAIL_AT(ring->num);
 }
 
-static __virtio16 __user *avail_event(const struct vhost_ring *ring)
+static u32 avail_event(const struct vhost_ring *ring)
 {
-	return (__virtio16 __user *)&ring->used->ring[ring->num];
+	return USED_AT(ring->num);
 }
 
 /**
- * vhost_split_valid() - can the three parts be the owner's memory at all?
- * @ring: the ring
- *
- * Return: false if some part reaches out of user space.
+ * vhost_split_layout() - how large the three parts are
+ * @ring: the ring, whose number of entries or features have changed
  */
-bool vhost_split_valid(const struct vhost_ring *ring)
+void vhost_split_layout(struct vhost_ring *ring)
 {
-	size_t event = ring->event_idx ? sizeof(__virtio16) : 0;
+	u32 event = ring->event_idx ? sizeof(__virtio16) : 0;
 
-	return access_ok(ring->desc, sizeof(*ring->desc) * ring->num) &&
-	       access_ok(ring->avail, struct_size(ring->avail, ring,
-						  ring->num) + event) &&
-	       access_ok(ring->used, struct_size(ring->used, ring,
-						 ring->num) + event);
+	ring->parts[VHOST_DESC].size = DESC_AT(ring->num);
+	ring->parts[VHOST_AVAIL].size = AVAIL_AT(ring->num) + event;
+	ring->parts[VHOST_USED].size = USED_AT(ring->num) + event;
+}
+
+static int put_used16(struct vhost_vq *vq, u32 at, u16 val)
+{
+	int err = vhost_ring_put16(&vq->ring, VHOST_USED, at, val);
+
+	vhost_log_used(vq, at, sizeof(val));
+	return err;
 }
 
 /**
@@ -99,14 +113,15 @@ int vhost_split_start(struct vhost_vq *vq)
 	int err;
 
 	ring->kicks_off = false;
-	err = vhost_ring_put16(ring, 0, &ring->used->flags);
+	err = put_used16(vq, USED_FLAGS, 0);
 	if (err)
 		return err;
-	err = vhost_ring_get16(ring, &ring->next_used, &ring->used->idx);
+	err = vhost_ring_get16(ring, VHOST_USED, USED_IDX, &ring->next_used);
 	if (err)
 		return err;
 
 	ring->call_valid = false;
+	ring->synced = true;
 	vhost_ring_forget(ring);
 	return 0;
 }
@@ -134,8 +149,8 @@ static int cache_descs(struct vhost_ring *ring)
 	if (last == first)
 		return 0;
 
-	if (vhost_copy_in(ring->descs, &ring->desc[first],
-			  (last - first + 1) * sizeof(*ring->descs)))
+	if (vhost_area_read(&ring->parts[VHOST_DESC], DESC_AT(first),
+			    ring->descs, DESC_AT(last - first + 1)))
 		return -EFAULT;
 	ring->desc_first = first;
 	ring->desc_num = last - first + 1;
@@ -150,8 +165,8 @@ static int cache_heads(struct vhost_ring *ring)
 		       ring->num - slot, (u32)VHOST_RING_RUN);
 
 	ring->run_num = 0;
-	if (vhost_copy_in(ring->heads, &ring->avail->ring[slot],
-			  num * sizeof(*ring->heads)))
+	if (vhost_area_read(&ring->parts[VHOST_AVAIL], AVAIL_AT(slot),
+			    ring->heads, num * sizeof(*ring->heads)))
 		return -EFAULT;
 	ring->run_start = ring->next_avail;
 	ring->run_num = num;
@@ -165,7 +180,7 @@ static enum vhost_fetch refill(struct vhost_vq *vq)
 	u16 idx;
 
 	if (ring->avail_idx == ring->next_avail) {
-		if (vhost_ring_get16(ring, &idx, &ring->avail->idx))
+		if (vhost_ring_get16(ring, VHOST_AVAIL, AVAIL_IDX, &idx))
 			return vhost_vq_break(vq, VHOST_BAD_RING);
 		/* What is noted is in flight still: it can't be back yet. */
 		if (unlikely((u16)(idx - ring->next_avail) + ring->put_num >
@@ -191,8 +206,9 @@ static int table_get(struct vhost_vq *vq, const struct split_table *table,
 		*desc = table->cache[i - table->first];
 		return 0;
 	}
-	if (table->user)
-		return vhost_copy_in(desc, &table->user[i], sizeof(*desc));
+	if (table->area)
+		return vhost_area_read(table->area, DESC_AT(i), desc,
+				       sizeof(*desc));
 	gpa.addr += i * sizeof(*desc);
 	return vhost_copy_from_gpa(vq, desc, gpa, sizeof(*desc));
 }
@@ -233,6 +249,15 @@ static int next_desc(const struct vhost_ring *ring,
 	return next;
 }
 
+/* What to make of an indirect table that can't be read. */
+static int bad_table(struct vhost_chain *chain, int err)
+{
+	if (err != -EAGAIN)
+		return vhost_chain_fail(chain, VHOST_BAD_INDIRECT);
+	chain->missing = true;
+	return err;
+}
+
 /* An indirect table: same walk as the ring's own, nesting forbidden. */
 static int walk_table(struct vhost_vq *vq, struct vhost_chain *chain,
 		      struct split_table *table)
@@ -243,8 +268,10 @@ static int walk_table(struct vhost_vq *vq, struct vhost_chain *chain,
 	int i = 0, err;
 
 	do {
-		if (table_get(vq, table, i, &desc) ||
-		    desc_has(ring, &desc, VRING_DESC_F_INDIRECT))
+		err = table_get(vq, table, i, &desc);
+		if (err)
+			return bad_table(chain, err);
+		if (desc_has(ring, &desc, VRING_DESC_F_INDIRECT))
 			return vhost_chain_fail(chain, VHOST_BAD_INDIRECT);
 		err = add_desc(vq, chain, &desc);
 		if (err)
@@ -271,24 +298,28 @@ static int walk_indirect(struct vhost_vq *vq, struct vhost_chain *chain,
 		.cache = run,
 		.num = len / sizeof(*run),
 	};
+	int err;
 
 	if (!len || len % sizeof(*run) || table.num > U16_MAX + 1 ||
 	    desc_has(ring, indirect, VRING_DESC_F_NEXT))
 		return vhost_chain_fail(chain, VHOST_BAD_INDIRECT);
 
 	table.cached = min_t(u32, table.num, SPLIT_TABLE_RUN);
-	if (vhost_copy_from_gpa(vq, run, table.gpa,
-				table.cached * sizeof(*run)))
-		return vhost_chain_fail(chain, VHOST_BAD_INDIRECT);
+	err = vhost_copy_from_gpa(vq, run, table.gpa, DESC_AT(table.cached));
+	if (err)
+		return bad_table(chain, err);
 	return walk_table(vq, chain, &table);
 }
 
-/* Walk the descriptors from @head on. Return: 0, or -EINVAL and chain->bad. */
+/*
+ * Walk the descriptors from @head on.
+ * Return: 0, -EINVAL and chain->bad, or -EAGAIN and chain->missing.
+ */
 static int walk_ring(struct vhost_vq *vq, struct vhost_chain *chain, u16 head)
 {
 	struct vhost_ring *ring = &vq->ring;
 	struct split_table table = {
-		.user = ring->desc,
+		.area = &ring->parts[VHOST_DESC],
 		.cache = ring->descs,
 		.first = ring->desc_first,
 		.cached = ring->desc_num,
@@ -314,6 +345,28 @@ static int walk_ring(struct vhost_vq *vq, struct vhost_chain *chain, u16 head)
 	return i;
 }
 
+/*
+ * A buffer's translation is missing: have it asked for together with those
+ * that the buffers after it lack. The room for segments is free to be used.
+ */
+static enum vhost_fetch ask_ahead(struct vhost_vq *vq,
+				  struct vhost_chain *chain, u16 off)
+{
+	struct vhost_ring *ring = &vq->ring;
+	u32 descs = chain->descs;
+	u16 head;
+
+	while (++off < ring->run_num && descs < VHOST_MAX_IOV) {
+		head = vhost16_to_cpu(ring, ring->heads[off]);
+		if (head >= ring->num)
+			break;
+		vhost_chain_start(chain, head);
+		walk_ring(vq, chain, head);
+		descs += chain->descs + 1;
+	}
+	return VHOST_FETCH_MISS;
+}
+
 /**
  * vhost_split_next() - hand out the next available buffer
  * @vq: the ring's queue
@@ -329,6 +382,7 @@ enum vhost_fetch vhost_split_next(struct vhost_vq *vq,
 	u16 off = ring->next_avail - ring->run_start;
 	enum vhost_fetch found;
 	u16 head;
+	int err;
 
 	if (off >= ring->run_num) {
 		found = refill(vq);
@@ -345,25 +399,29 @@ enum vhost_fetch vhost_split_next(struct vhost_vq *vq,
 	}
 
 	vhost_chain_start(chain, head);
-	if (unlikely(walk_ring(vq, chain, head))) {
-		if (chain->bad == VHOST_BAD_RING) {
-			ring->run_num = 0;
-			return vhost_vq_break(vq, VHOST_BAD_RING);
-		}
-		ring->next_avail++;
-		return VHOST_FETCH_BAD;
+	err = walk_ring(vq, chain, head);
+	if (unlikely(chain->bad == VHOST_BAD_RING)) {
+		ring->run_num = 0;
+		return vhost_vq_break(vq, VHOST_BAD_RING);
 	}
+	if (unlikely(chain->missing))
+		return ask_ahead(vq, chain, off);
 	ring->next_avail++;
-	return VHOST_FETCH_OK;
+	return likely(!err) ? VHOST_FETCH_OK : VHOST_FETCH_BAD;
 }
 
-/* Write noted buffers @from to @to to ring slots that do not wrap. */
-static int write_used(struct vhost_ring *ring, u16 from, u16 num)
+/* Write @num noted buffers, beginning with @from, to slots that do not wrap. */
+static int write_used(struct vhost_vq *vq, u16 from, u16 num)
 {
-	u16 slot = (ring->next_used + from) & (ring->num - 1);
+	struct vhost_ring *ring = &vq->ring;
+	u32 at = USED_AT((ring->next_used + from) & (ring->num - 1));
+	u32 len = num * sizeof(*ring->puts);
+	int err;
 
-	return vhost_copy_out(&ring->used->ring[slot], &ring->puts[from],
-			      num * sizeof(*ring->puts));
+	err = vhost_area_write(&ring->parts[VHOST_USED], at, &ring->puts[from],
+			       len);
+	vhost_log_used(vq, at, len);
+	return err;
 }
 
 /**
@@ -383,15 +441,14 @@ int vhost_split_publish(struct vhost_vq *vq)
 	u16 num = min_t(u32, ring->put_num, ring->num - slot);
 	int err;
 
-	err = write_used(ring, 0, num);
+	err = write_used(vq, 0, num);
 	if (!err && num < ring->put_num)
-		err = write_used(ring, num, ring->put_num - num);
+		err = write_used(vq, num, ring->put_num - num);
 	if (err)
 		return err;
 
 	smp_wmb(); /* B */
-	err = vhost_ring_put16(ring, ring->next_used + ring->put_num,
-			       &ring->used->idx);
+	err = put_used16(vq, USED_IDX, ring->next_used + ring->put_num);
 	if (err)
 		return err;
 
@@ -429,14 +486,14 @@ bool vhost_split_need_call(struct vhost_vq *vq)
 		return true;
 
 	if (!ring->event_idx) {
-		if (vhost_ring_get16(ring, &flags, &ring->avail->flags))
+		if (vhost_ring_get16(ring, VHOST_AVAIL, AVAIL_FLAGS, &flags))
 			return true;
 		return !(flags & VRING_AVAIL_F_NO_INTERRUPT);
 	}
 
 	if (!valid)
 		return true;
-	if (vhost_ring_get16(ring, &event, used_event(ring)))
+	if (vhost_ring_get16(ring, VHOST_AVAIL, used_event(ring), &event))
 		return true;
 	return event_passed(event, new, old);
 }
@@ -459,8 +516,7 @@ void vhost_split_kick_off(struct vhost_vq *vq)
 	ring->kicks_off = true;
 	/* A guest that can't be told kicks in vain; no harm is done. */
 	if (!ring->event_idx)
-		vhost_ring_put16(ring, VRING_USED_F_NO_NOTIFY,
-				 &ring->used->flags);
+		put_used16(vq, USED_FLAGS, VRING_USED_F_NO_NOTIFY);
 }
 
 /**
@@ -481,12 +537,11 @@ bool vhost_split_kick_on(struct vhost_vq *vq)
 
 	ring->kicks_off = false;
 	if (ring->event_idx)
-		err = vhost_ring_put16(ring, ring->avail_idx,
-				       avail_event(ring));
+		err = put_used16(vq, avail_event(ring), ring->avail_idx);
 	else
-		err = vhost_ring_put16(ring, 0, &ring->used->flags);
+		err = put_used16(vq, USED_FLAGS, 0);
 	smp_mb(); /* C */
-	if (err || vhost_ring_get16(ring, &idx, &ring->avail->idx)) {
+	if (err || vhost_ring_get16(ring, VHOST_AVAIL, AVAIL_IDX, &idx)) {
 		vhost_vq_break(vq, VHOST_BAD_RING);
 		return false;
 	}

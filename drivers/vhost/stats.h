@@ -23,6 +23,8 @@ struct seq_file;
  * @VHOST_BAD_LONG: more segments than VHOST_MAX_IOV
  * @VHOST_BAD_INDIRECT: indirect table nested, empty, oddly sized or unreadable
  * @VHOST_BAD_ADDR: an address without memory behind it in the table
+ * @VHOST_BAD_PERM: an address whose translation does not allow the access
+ * @VHOST_BAD_LOG: the dirty log can't be written
  * @VHOST_BAD_DIRECTION: writable part in a transmit buffer, or the reverse
  * @VHOST_BAD_HDR: no room for the virtio header, or nonsense in it
  * @VHOST_BAD_DATA: the owner's memory behind a buffer can't be accessed
@@ -42,6 +44,8 @@ enum vhost_reason {
 	VHOST_BAD_LONG,
 	VHOST_BAD_INDIRECT,
 	VHOST_BAD_ADDR,
+	VHOST_BAD_PERM,
+	VHOST_BAD_LOG,
 	VHOST_BAD_DIRECTION,
 	VHOST_BAD_HDR,
 	VHOST_BAD_DATA,

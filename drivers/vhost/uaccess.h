@@ -39,21 +39,33 @@ static inline __virtio16 vhost_cpu_to_16(const struct vhost_ring *ring, u16 val)
 	return __cpu_to_virtio16(ring->little_endian, val);
 }
 
-static inline int vhost_ring_get16(const struct vhost_ring *ring, u16 *val,
-				   const __virtio16 __user *from)
+/* One 16-bit field, @at bytes into a part of the ring. */
+static inline int vhost_ring_get16(const struct vhost_ring *ring,
+				   enum vhost_part part, u32 at, u16 *val)
 {
+	const struct vhost_area *area = &ring->parts[part];
 	__virtio16 word;
+	int err;
 
-	if (unlikely(get_user(word, from)))
+	if (likely(area->base))
+		err = get_user(word, (__virtio16 __user *)(area->base + at));
+	else
+		err = vhost_area_read_pieces(area, at, &word, sizeof(word));
+	if (unlikely(err))
 		return -EFAULT;
 	*val = vhost16_to_cpu(ring, word);
 	return 0;
 }
 
-static inline int vhost_ring_put16(const struct vhost_ring *ring, u16 val,
-				   __virtio16 __user *to)
+static inline int vhost_ring_put16(const struct vhost_ring *ring,
+				   enum vhost_part part, u32 at, u16 val)
 {
-	return put_user(vhost_cpu_to_16(ring, val), to);
+	const struct vhost_area *area = &ring->parts[part];
+	__virtio16 word = vhost_cpu_to_16(ring, val);
+
+	if (likely(area->base))
+		return put_user(word, (__virtio16 __user *)(area->base + at));
+	return vhost_area_write_pieces(area, at, &word, sizeof(word));
 }
 
 static inline int vhost_copy_in(void *to, const void __user *from,

@@ -3,9 +3,11 @@
  * A device's life: opened, owned, given memory, reset, closed.
  */
 #include <linux/err.h>
+#include <linux/eventfd.h>
 #include <linux/mm.h>
 #include <linux/sched/mm.h>
 #include <linux/vhost.h>
+#include <linux/virtio_config.h>
 
 #include "vhost.h"
 
@@ -26,6 +28,7 @@ void vhost_device_init(struct vhost_device *device,
 		       struct vhost_vq **vqs, unsigned int num_vqs)
 {
 	mutex_init(&device->mutex);
+	vhost_iotlb_init(device);
 	device->ops = ops;
 	device->vqs = vqs;
 	device->num_vqs = num_vqs;
@@ -137,8 +140,13 @@ static void drop_owner(struct vhost_device *device)
 		mutex_unlock(&vq->mutex);
 		vhost_vq_free(vq);
 	}
+	vhost_iotlb_clear(device);
+	vhost_iotlb_switch(device, false);
 	vhost_mem_free(device->mem);
 	device->mem = NULL;
+	if (device->log)
+		eventfd_ctx_put(device->log);
+	device->log = NULL;
 	device->backend_features = 0;
 	if (device->mm)
 		mmput(device->mm);
@@ -178,6 +186,28 @@ void vhost_device_destroy(struct vhost_device *device)
 	mutex_unlock(&device->mutex);
 }
 
+/*
+ * Can all that running rings write be logged at @base? Rings that do not run
+ * are asked when they start.
+ */
+static bool covered(struct vhost_device *device, const unsigned long *base,
+		    const struct vhost_mem *mem, bool data)
+{
+	unsigned int i;
+	bool ok = true;
+
+	for (i = 0; i < device->num_vqs && ok; i++) {
+		struct vhost_vq *vq = device->vqs[i];
+
+		mutex_lock(&vq->mutex);
+		if (vq->backend)
+			ok = vhost_vq_covered(vq, base ? *base : vq->log.base,
+					      mem, data || vq->log.data);
+		mutex_unlock(&vq->mutex);
+	}
+	return ok;
+}
+
 /**
  * vhost_device_set_mem() - replace the memory table
  * @device: the device
@@ -185,12 +215,16 @@ void vhost_device_destroy(struct vhost_device *device)
  *
  * Rings may run: each goes on with the new table at its next buffer. One that
  * was broken may be mended by it.
+ *
+ * Return: 0, or -EFAULT if the dirty log can't cover it.
  */
-void vhost_device_set_mem(struct vhost_device *device, struct vhost_mem *mem)
+int vhost_device_set_mem(struct vhost_device *device, struct vhost_mem *mem)
 {
 	unsigned int i;
 
 	lockdep_assert_held(&device->mutex);
+	if (!covered(device, NULL, mem, false))
+		return -EFAULT;
 	for (i = 0; i < device->num_vqs; i++) {
 		struct vhost_vq *vq = device->vqs[i];
 
@@ -203,6 +237,64 @@ void vhost_device_set_mem(struct vhost_device *device, struct vhost_mem *mem)
 	}
 	vhost_mem_free(device->mem);
 	device->mem = mem;
+	return 0;
+}
+
+/**
+ * vhost_device_set_log_base() - set where the dirty log is
+ * @device: the device
+ * @base: the owner's address of the bitmap
+ *
+ * Rings may run. All of them go to the new bitmap, or none.
+ *
+ * Return: 0, or -EFAULT if the bitmap can't cover what they write.
+ */
+int vhost_device_set_log_base(struct vhost_device *device, unsigned long base)
+{
+	unsigned int i;
+
+	lockdep_assert_held(&device->mutex);
+	if (!covered(device, &base, device->mem, false))
+		return -EFAULT;
+	for (i = 0; i < device->num_vqs; i++) {
+		struct vhost_vq *vq = device->vqs[i];
+
+		mutex_lock(&vq->mutex);
+		vq->log.base = base;
+		mutex_unlock(&vq->mutex);
+	}
+	return 0;
+}
+
+/**
+ * vhost_device_set_log_fd() - set the eventfd that tells of the dirty log
+ * @device: the device
+ * @fd: an eventfd or VHOST_FILE_UNBIND
+ *
+ * Return: 0, -EBADF or -EINVAL if it is no eventfd.
+ */
+int vhost_device_set_log_fd(struct vhost_device *device, int fd)
+{
+	struct eventfd_ctx *ctx = NULL;
+	unsigned int i;
+
+	lockdep_assert_held(&device->mutex);
+	if (fd != VHOST_FILE_UNBIND) {
+		ctx = eventfd_ctx_fdget(fd);
+		if (IS_ERR(ctx))
+			return PTR_ERR(ctx);
+	}
+	for (i = 0; i < device->num_vqs; i++) {
+		struct vhost_vq *vq = device->vqs[i];
+
+		mutex_lock(&vq->mutex);
+		vq->log.ctx = ctx;
+		mutex_unlock(&vq->mutex);
+	}
+	swap(device->log, ctx);
+	if (ctx)
+		eventfd_ctx_put(ctx);
+	return 0;
 }
 
 /*
@@ -232,16 +324,45 @@ static bool changes_layout(const struct vhost_device *device,
 	return false;
 }
 
+static bool word_has(const u64 *features, unsigned int bit)
+{
+	return features[bit / 64] & BIT_ULL(bit % 64);
+}
+
+static int alloc_iotlb(struct vhost_device *device)
+{
+	unsigned int i;
+	int err;
+
+	for (i = 0; i < device->num_vqs; i++) {
+		struct vhost_vq *vq = device->vqs[i];
+
+		mutex_lock(&vq->mutex);
+		err = vhost_iotlb_alloc(vq);
+		/* It was in use before, and stays so. */
+		if (err && !vq->iotlb)
+			vhost_iotlb_free(vq);
+		mutex_unlock(&vq->mutex);
+		if (err)
+			return err;
+	}
+	return 0;
+}
+
 /**
  * vhost_device_set_features() - agree on features
  * @device: the device
  * @features: words of bits
  *
+ * The IOTLB begins empty each time, as if it was new.
+ *
  * Return: 0; -EOPNOTSUPP for bits that are not offered; -EBUSY for a change
- * while a ring runs, but for live_features.
+ * while a ring runs, but for live_features; -EFAULT if the dirty log can't
+ * cover what running rings write; -ENOMEM.
  */
 int vhost_device_set_features(struct vhost_device *device, const u64 *features)
 {
+	bool iotlb = word_has(features, VIRTIO_F_ACCESS_PLATFORM);
 	unsigned int i;
 
 	lockdep_assert_held(&device->mutex);
@@ -250,7 +371,14 @@ int vhost_device_set_features(struct vhost_device *device, const u64 *features)
 			return -EOPNOTSUPP;
 	if (running(device) && changes_layout(device, features))
 		return -EBUSY;
+	if (word_has(features, VHOST_F_LOG_ALL) &&
+	    !covered(device, NULL, device->mem, true))
+		return -EFAULT;
+	if (iotlb && alloc_iotlb(device))
+		return -ENOMEM;
 
+	vhost_iotlb_clear(device);
+	vhost_iotlb_switch(device, iotlb);
 	for (i = 0; i < device->num_vqs; i++) {
 		struct vhost_vq *vq = device->vqs[i];
 

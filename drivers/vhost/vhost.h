@@ -10,8 +10,10 @@
  *	vq->mutex	one ring: its configuration, its memory, its backend;
  *			held by the worker for as long as it works on the ring.
  *			No two of them are held at a time.
+ *	vq->pins.mutex	translations that a ring uses; see iotlb.h
+ *	iotlb->lock	a spinlock; see iotlb.h
  *
- * A worker takes vq->mutex and nothing else. So whoever waits for a worker
+ * A worker takes nothing before vq->mutex. So whoever waits for a worker
  * (vhost_worker_destroy()) may hold device->mutex, but no vq->mutex.
  *
  * Lifetimes: what a ring's work uses (backend, memory table, eventfds) is
@@ -28,6 +30,8 @@
 #include <linux/workqueue.h>
 
 #include "chain.h"
+#include "iotlb.h"
+#include "log.h"
 #include "mem.h"
 #include "notify.h"
 #include "ring.h"
@@ -58,6 +62,10 @@ enum vhost_vq_state {
  * @ring: the ring
  * @last_region: where the last translation ended up; belongs to @mem
  * @mem: the device's memory table
+ * @iotlb: translates in place of @mem; NULL if the guest has no IOMMU
+ * @pins: translations in use; with @iotlb only
+ * @misses: translations asked for; with @iotlb only
+ * @log: where writes to guest memory are noted
  * @iov: VHOST_MAX_IOV segments for the buffers at hand, and a spare one
  * @backend: where packets come from or go to; NULL when stopped
  * @call: to be signalled when buffers were used
@@ -82,6 +90,10 @@ struct vhost_vq {
 	struct vhost_ring ring;
 	const struct vhost_region *last_region;
 	const struct vhost_mem *mem;
+	struct vhost_iotlb *iotlb;
+	struct vhost_pins pins;
+	struct vhost_misses misses;
+	struct vhost_log log;
 	struct iovec *iov;
 	struct vhost_backend *backend;
 	struct eventfd_ctx *call;
@@ -96,6 +108,18 @@ struct vhost_vq {
 	struct delayed_work later;
 	void (*handle)(struct vhost_vq *vq);
 	struct vhost_stats stats;
+};
+
+/**
+ * struct vhost_place - where a ring is
+ * @addr: of each part
+ * @log_used: writes to the used ring are to be logged
+ * @log_addr: under which guest address
+ */
+struct vhost_place {
+	u64 addr[VHOST_PARTS];
+	bool log_used;
+	u64 log_addr;
 };
 
 /**
@@ -120,6 +144,8 @@ struct vhost_device_ops {
  * @num_vqs: how many
  * @mm: the owner's memory, held; NULL without an owner
  * @mem: the memory table; NULL until it is set
+ * @iotlb: translations, if the guest has an IOMMU
+ * @log: to be signalled when the dirty log was written, or NULL
  * @backend_features: bits of the interface that were agreed on
  * @worker: serves the rings; NULL without an owner
  */
@@ -130,6 +156,8 @@ struct vhost_device {
 	unsigned int num_vqs;
 	struct mm_struct *mm;
 	struct vhost_mem *mem;
+	struct vhost_iotlb iotlb;
+	struct eventfd_ctx *log;
 	u64 backend_features;
 	struct vhost_worker *worker;
 };
@@ -154,7 +182,9 @@ void vhost_device_destroy(struct vhost_device *device);
 int vhost_device_check_owner(struct vhost_device *device);
 int vhost_device_set_owner(struct vhost_device *device);
 int vhost_device_reset_owner(struct vhost_device *device);
-void vhost_device_set_mem(struct vhost_device *device, struct vhost_mem *mem);
+int vhost_device_set_mem(struct vhost_device *device, struct vhost_mem *mem);
+int vhost_device_set_log_base(struct vhost_device *device, unsigned long base);
+int vhost_device_set_log_fd(struct vhost_device *device, int fd);
 int vhost_device_set_features(struct vhost_device *device,
 			      const u64 *features);
 int vhost_device_set_backend_features(struct vhost_device *device,
@@ -170,8 +200,10 @@ void vhost_vq_set_features(struct vhost_vq *vq, const u64 *features);
 int vhost_vq_set_num(struct vhost_vq *vq, u32 num);
 int vhost_vq_set_base(struct vhost_vq *vq, u32 base);
 u32 vhost_vq_get_base(struct vhost_vq *vq);
-int vhost_vq_set_addr(struct vhost_vq *vq, void __user *desc,
-		      void __user *avail, void __user *used);
+int vhost_vq_place(struct vhost_vq *vq, const struct vhost_place *place);
+void vhost_vq_unmap(struct vhost_vq *vq);
+bool vhost_vq_covered(const struct vhost_vq *vq, unsigned long base,
+		      const struct vhost_mem *mem, bool data);
 int vhost_vq_check(const struct vhost_vq *vq);
 int vhost_vq_start(struct vhost_vq *vq, struct vhost_backend *backend);
 struct vhost_backend *vhost_vq_stop(struct vhost_vq *vq);
@@ -179,7 +211,7 @@ void vhost_vq_queue(struct vhost_vq *vq);
 void vhost_vq_queue_later(struct vhost_vq *vq, unsigned long delay);
 void vhost_vq_complain(struct vhost_vq *vq, enum vhost_reason why);
 enum vhost_fetch vhost_vq_break(struct vhost_vq *vq, enum vhost_reason why);
-void vhost_vq_begin_turn(struct vhost_vq *vq);
+bool vhost_vq_begin_turn(struct vhost_vq *vq);
 void vhost_vq_end_turn(struct vhost_vq *vq, const struct vhost_tally *tally);
 void vhost_vq_complete(struct vhost_vq *vq);
 void vhost_vq_show(struct seq_file *m, struct vhost_vq *vq);
@@ -200,6 +232,13 @@ long vhost_ioctl(struct vhost_device *device, unsigned int cmd,
 /*
  * The verbs of ring.h that need to know the vq
  */
+
+/* What was written to the used ring, or the packed ring's equivalent. */
+static inline void vhost_log_used(struct vhost_vq *vq, u32 at, u32 len)
+{
+	if (unlikely(vq->log.used))
+		vhost_log_used_range(vq, at, len);
+}
 
 /**
  * vhost_ring_next() - hand out the next available buffer

@@ -43,6 +43,7 @@ void vhost_vq_init(struct vhost_vq *vq, struct vhost_device *device,
 		   unsigned int index, void (*handle)(struct vhost_vq *vq))
 {
 	mutex_init(&vq->mutex);
+	mutex_init(&vq->pins.mutex);
 	vq->device = device;
 	vq->index = index;
 	vq->handle = handle;
@@ -97,6 +98,55 @@ void vhost_vq_free(struct vhost_vq *vq)
 	ring->puts = NULL;
 }
 
+/* Where the ring is has changed, or is to be found out anew. */
+static void find_parts(struct vhost_vq *vq)
+{
+	struct vhost_ring *ring = &vq->ring;
+	int i;
+
+	for (i = 0; i < VHOST_PARTS; i++) {
+		struct vhost_area *part = &ring->parts[i];
+
+		vhost_area_forget(part);
+		if (!vq->iotlb)
+			part->base = u64_to_user_ptr(part->addr);
+	}
+	vhost_ring_forget(ring);
+}
+
+/* The size of the ring or of its entries has changed. */
+static void lay_out(struct vhost_vq *vq)
+{
+	vhost_split_layout(&vq->ring);
+	if (vq->iotlb && !vq->backend)
+		find_parts(vq);
+}
+
+/* Nobody has said where the ring is. */
+static void displace(struct vhost_vq *vq)
+{
+	int i;
+
+	vq->ring.placed = false;
+	for (i = 0; i < VHOST_PARTS; i++) {
+		vq->ring.parts[i].addr = 0;
+		vhost_area_forget(&vq->ring.parts[i]);
+	}
+}
+
+/* What was an address of the owner is to be translated now, or the reverse. */
+static void switch_iotlb(struct vhost_vq *vq, bool on)
+{
+	if (on == !!vq->iotlb)
+		return;
+	if (!on) {
+		vhost_iotlb_forget_misses(vq);
+		vhost_iotlb_free(vq);
+	}
+	vq->iotlb = on ? &vq->device->iotlb : NULL;
+	displace(vq);
+}
+
 /**
  * vhost_vq_reset() - forget all configuration
  * @vq: the queue, stopped and without eventfds
@@ -110,15 +160,14 @@ void vhost_vq_reset(struct vhost_vq *vq)
 	vq->err_due = false;
 	vq->mem = NULL;
 	vq->last_region = NULL;
-	ring->desc = NULL;
-	ring->avail = NULL;
-	ring->used = NULL;
+	memset(&vq->log, 0, sizeof(vq->log));
 	ring->num = 1;
 	ring->next_avail = 0;
 	ring->next_used = 0;
 	ring->put_num = 0;
 	vhost_ring_forget(ring);
 	vhost_vq_set_features(vq, no_features);
+	displace(vq);
 }
 
 /**
@@ -135,6 +184,9 @@ void vhost_vq_set_features(struct vhost_vq *vq, const u64 *features)
 	ring->notify_on_empty = vhost_has(vq, VIRTIO_F_NOTIFY_ON_EMPTY);
 	ring->little_endian = vhost_has(vq, VIRTIO_F_VERSION_1) ||
 			      virtio_legacy_is_little_endian();
+	vq->log.data = vhost_has(vq, VHOST_F_LOG_ALL);
+	switch_iotlb(vq, vhost_has(vq, VIRTIO_F_ACCESS_PLATFORM));
+	lay_out(vq);
 }
 
 /**
@@ -154,6 +206,7 @@ int vhost_vq_set_num(struct vhost_vq *vq, u32 num)
 
 	vq->ring.num = num;
 	vhost_ring_forget(&vq->ring);
+	lay_out(vq);
 	return 0;
 }
 
@@ -189,34 +242,63 @@ u32 vhost_vq_get_base(struct vhost_vq *vq)
 	return vq->ring.next_avail;
 }
 
+static bool parts_valid(const struct vhost_vq *vq)
+{
+	int i;
+
+	/* What is to be translated is found out when that is tried. */
+	for (i = 0; i < VHOST_PARTS && !vq->iotlb; i++)
+		if (!vhost_area_valid(&vq->ring.parts[i]))
+			return false;
+	return true;
+}
+
+static void set_place(struct vhost_vq *vq, const struct vhost_place *place)
+{
+	int i;
+
+	for (i = 0; i < VHOST_PARTS; i++)
+		vq->ring.parts[i].addr = place->addr[i];
+	vq->log.used = place->log_used;
+	vq->log.used_addr = place->log_addr;
+}
+
+static void get_place(const struct vhost_vq *vq, struct vhost_place *place)
+{
+	int i;
+
+	for (i = 0; i < VHOST_PARTS; i++)
+		place->addr[i] = vq->ring.parts[i].addr;
+	place->log_used = vq->log.used;
+	place->log_addr = vq->log.used_addr;
+}
+
 /**
- * vhost_vq_set_addr() - set where the ring is
+ * vhost_vq_place() - set where the ring is
  * @vq: the queue
- * @desc: descriptor table
- * @avail: available ring
- * @used: used ring
+ * @place: where
  *
  * A stopped ring takes any addresses: they are checked at the start, when
  * its size is known.
  *
  * Return: 0, or -EINVAL if a running ring can't be there.
  */
-int vhost_vq_set_addr(struct vhost_vq *vq, void __user *desc,
-		      void __user *avail, void __user *used)
+int vhost_vq_place(struct vhost_vq *vq, const struct vhost_place *place)
 {
-	struct vhost_ring *ring = &vq->ring, moved = *ring;
+	struct vhost_ring *ring = &vq->ring;
+	struct vhost_place old;
 
 	lockdep_assert_held(&vq->mutex);
-	moved.desc = desc;
-	moved.avail = avail;
-	moved.used = used;
-	if (vq->backend && !vhost_split_valid(&moved))
+	get_place(vq, &old);
+	set_place(vq, place);
+	if (vq->backend && (!parts_valid(vq) ||
+			    !vhost_log_covers_used(vq, vq->log.base))) {
+		set_place(vq, &old);
 		return -EINVAL;
+	}
 
-	ring->desc = desc;
-	ring->avail = avail;
-	ring->used = used;
-	vhost_ring_forget(ring);
+	ring->placed = true;
+	find_parts(vq);
 	/* What the guest was told last may not have moved with the ring. */
 	ring->kicks_off = false;
 	if (vq->backend)
@@ -225,16 +307,67 @@ int vhost_vq_set_addr(struct vhost_vq *vq, void __user *desc,
 }
 
 /**
+ * vhost_vq_unmap() - forget how the ring's addresses were translated
+ * @vq: the queue
+ */
+void vhost_vq_unmap(struct vhost_vq *vq)
+{
+	lockdep_assert_held(&vq->mutex);
+	if (!vq->iotlb)
+		return;
+	find_parts(vq);
+	if (vq->backend)
+		vhost_vq_queue(vq);
+}
+
+/**
+ * vhost_vq_covered() - is there a place in the dirty log for all that the
+ *	ring can write?
+ * @vq: the queue
+ * @base: the owner's address of the log
+ * @mem: the memory table, of this queue now or soon
+ * @data: buffers are logged
+ *
+ * Return: false if not.
+ */
+bool vhost_vq_covered(const struct vhost_vq *vq, unsigned long base,
+		      const struct vhost_mem *mem, bool data)
+{
+	lockdep_assert_held(&vq->mutex);
+	return (!data || vhost_log_covers_mem(base, mem)) &&
+	       vhost_log_covers_used(vq, base);
+}
+
+/**
  * vhost_vq_check() - could the ring run?
  * @vq: the queue
  *
- * Return: 0, or -EFAULT without memory table or if the ring's addresses can't
- * be right.
+ * Return: 0, or -EFAULT without memory table or if the ring's addresses, or
+ * those of the dirty log, can't be right.
  */
 int vhost_vq_check(const struct vhost_vq *vq)
 {
 	lockdep_assert_held(&vq->mutex);
-	return vq->mem && vhost_split_valid(&vq->ring) ? 0 : -EFAULT;
+	return vq->mem && vq->ring.placed && parts_valid(vq) &&
+	       vhost_vq_covered(vq, vq->log.base, vq->mem, vq->log.data) ?
+	       0 : -EFAULT;
+}
+
+/*
+ * Have the ring's memory at hand, and begin where it says.
+ * Return: 0, -EAGAIN if its translation is missing, or another error.
+ */
+static int sync_ring(struct vhost_vq *vq)
+{
+	int err;
+
+	if (unlikely(vq->iotlb)) {
+		vhost_iotlb_resume(vq);
+		err = vhost_iotlb_map_ring(vq);
+		if (err)
+			return err;
+	}
+	return likely(vq->ring.synced) ? 0 : vhost_split_start(vq);
 }
 
 /**
@@ -243,17 +376,24 @@ int vhost_vq_check(const struct vhost_vq *vq)
  * @backend: not NULL
  *
  * vhost_vq_check() must have said yes. The caller queues the work when it is
- * ready for it.
+ * ready for it. With an IOTLB the ring waits for the translation of its memory,
+ * if need be.
  *
  * Context: a thread of the owner, which alone can reach ring memory.
  * Return: 0, or -EFAULT if the ring can't be reached; it goes on as it was.
  */
 int vhost_vq_start(struct vhost_vq *vq, struct vhost_backend *backend)
 {
+	int err;
+
 	lockdep_assert_held(&vq->mutex);
-	if (vhost_split_start(vq))
+	err = sync_ring(vq);
+	if (err == -EAGAIN)
+		vhost_iotlb_sleep(vq);
+	else if (err)
 		return -EFAULT;
 
+	vhost_log_flush(vq);
 	vq->backend = backend;
 	vq->state = VHOST_VQ_RUNNING;
 	vq->broken = VHOST_OK;
@@ -276,6 +416,8 @@ struct vhost_backend *vhost_vq_stop(struct vhost_vq *vq)
 	struct vhost_ring *ring = &vq->ring;
 
 	lockdep_assert_held(&vq->mutex);
+	if (vq->iotlb)
+		vhost_iotlb_forget_misses(vq);
 	/* Nobody but the owner can reach the ring; it may work by now. */
 	if (ring->put_num && vq->device->mm == current->mm)
 		vhost_vq_complete(vq);
@@ -284,6 +426,9 @@ struct vhost_backend *vhost_vq_stop(struct vhost_vq *vq)
 		vhost_ring_unput(ring, ring->put_num);
 		vhost_ring_forget(ring);
 	}
+	if (vq->device->mm == current->mm)
+		vhost_log_flush(vq);
+	ring->synced = false;
 	vq->backend = NULL;
 	vq->state = VHOST_VQ_STOPPED;
 	return backend;
@@ -353,11 +498,28 @@ enum vhost_fetch vhost_vq_break(struct vhost_vq *vq, enum vhost_reason why)
 /**
  * vhost_vq_begin_turn() - a handler begins to go through the ring
  * @vq: the queue, with a backend
+ *
+ * Return: false if it can't, because the ring's memory is not at hand; the
+ * turn then ends at once.
  */
-void vhost_vq_begin_turn(struct vhost_vq *vq)
+bool vhost_vq_begin_turn(struct vhost_vq *vq)
 {
+	int err;
+
 	lockdep_assert_held(&vq->mutex);
 	vq->failed = false;
+	err = sync_ring(vq);
+	if (likely(!err)) {
+		vhost_iotlb_enter(vq);
+		return true;
+	}
+	if (err == -EAGAIN)
+		vhost_iotlb_sleep(vq);
+	else
+		vhost_vq_break(vq, VHOST_BAD_RING);
+	/* A ring that was broken is not mended by waiting. */
+	vq->failed = true;
+	return false;
 }
 
 /**
@@ -374,6 +536,8 @@ void vhost_vq_end_turn(struct vhost_vq *vq, const struct vhost_tally *tally)
 		vq->state = VHOST_VQ_RUNNING;
 		vq->broken = VHOST_OK;
 	}
+	vhost_iotlb_leave(vq);
+	vhost_log_flush(vq);
 	vhost_stats_add(&vq->stats, tally);
 	vhost_vq_report(vq);
 }
@@ -393,6 +557,8 @@ void vhost_vq_complete(struct vhost_vq *vq)
 		return;
 	/* Who sees a bad buffer come back has been told of it. */
 	vhost_vq_report(vq);
+	/* The guest may take the buffers' translations back at once. */
+	vhost_iotlb_renew(vq);
 	if (vhost_ring_publish(vq)) {
 		vhost_vq_break(vq, VHOST_BAD_RING);
 		return;
@@ -431,6 +597,7 @@ void vhost_vq_show(struct seq_file *m, struct vhost_vq *vq)
 	seq_printf(m, "vq%u-format:\tsplit\n", i);
 	seq_printf(m, "vq%u-size:\t%u\n", i, READ_ONCE(ring->num));
 	seq_printf(m, "vq%u-next-avail:\t%u\n", i, READ_ONCE(ring->next_avail));
+	seq_printf(m, "vq%u-misses:\t%lu\n", i, READ_ONCE(vq->misses.total));
 	seq_printf(m, "vq%u-next-used:\t%u\n", i, READ_ONCE(ring->next_used));
 	vhost_stats_show(m, i, &vq->stats);
 }

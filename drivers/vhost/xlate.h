@@ -13,21 +13,25 @@
  * @vq: whose guest
  * @gpa: where it starts
  * @len: bytes, not 0
+ * @perm: what is to be done with it, VHOST_ACCESS_...
  * @iov: where to write the segments
  * @max: entries of @iov
  *
- * The region found last is tried first: buffers of one ring mostly lie in
- * one region.
+ * Without an IOTLB, the region found last is tried first: buffers of one ring
+ * mostly lie in one region.
  *
  * Context: under vq->mutex.
- * Return: segments written, -EFAULT without memory, -ENOBUFS without room.
+ * Return: segments written, -EFAULT without memory, -ENOBUFS without room;
+ * with an IOTLB also -EPERM, and -EAGAIN if the translation has to come first.
  */
 static inline int vhost_xlate(struct vhost_vq *vq, struct vhost_gpa gpa,
-			      u32 len, struct iovec *iov, int max)
+			      u32 len, u8 perm, struct iovec *iov, int max)
 {
 	const struct vhost_region *r = vq->last_region;
 	u64 off;
 
+	if (unlikely(vq->iotlb))
+		return vhost_iotlb_xlate(vq, gpa, len, perm, iov, max);
 	if (unlikely(!r))
 		goto search;
 	/* Wraps to a large number for an address below the region. */
