@@ -4,6 +4,7 @@
 
 #include "kselftest_harness.h"
 
+#include "device.h"
 #include "util.h"
 
 /* The exit status of a skipped test, which has changed over time. */
@@ -21,6 +22,12 @@
 #define RUN_IF_SELECTED() do {				\
 	if (!test_selected(_metadata->name))		\
 		SKIP_ALL("not selected");		\
+} while (0)
+
+/* Features that the driver may not have. */
+#define NEEDS(features) do {				\
+	if (!dev_offers(features))			\
+		SKIP_ALL("driver has no " #features);	\
 } while (0)
 
 /* For what only this project's driver does right. */

@@ -44,6 +44,7 @@ int arena_add(struct arena *a, __u64 gpa, size_t size)
 	if (!r->hva)
 		return -ENOMEM;
 	r->gpa = gpa;
+	r->bus = gpa;
 	r->used = 0;
 	return a->n++;
 }
@@ -60,17 +61,28 @@ void *arena_alloc(struct arena *a, unsigned int region, size_t size,
 	return r->hva + at;
 }
 
-__u64 arena_gpa(const struct arena *a, const void *hva)
+static const struct arena_region *find(const struct arena *a, const char *hva)
 {
 	const struct arena_region *r;
-	size_t off;
 
-	for (r = a->region; r < a->region + a->n; r++) {
-		off = (const char *)hva - r->hva;
-		if ((const char *)hva >= r->hva && off < r->size)
-			return r->gpa + off;
-	}
-	return 0;
+	for (r = a->region; r < a->region + a->n; r++)
+		if (hva >= r->hva && (size_t)(hva - r->hva) < r->size)
+			return r;
+	return NULL;
+}
+
+__u64 arena_gpa(const struct arena *a, const void *hva)
+{
+	const struct arena_region *r = find(a, hva);
+
+	return r ? r->gpa + ((const char *)hva - r->hva) : 0;
+}
+
+__u64 arena_bus(const struct arena *a, const void *hva)
+{
+	const struct arena_region *r = find(a, hva);
+
+	return r ? r->bus + ((const char *)hva - r->hva) : 0;
 }
 
 void arena_free(struct arena *a)

@@ -16,6 +16,7 @@
 
 struct arena_region {
 	__u64 gpa;
+	__u64 bus;		/* for the device: @gpa without an IOMMU */
 	char *hva;
 	size_t size;
 	size_t used;
@@ -36,6 +37,8 @@ void *arena_alloc(struct arena *a, unsigned int region, size_t size,
 		  size_t align);
 /* 0 for an address that is in no region. */
 __u64 arena_gpa(const struct arena *a, const void *hva);
+/* The same for what the device uses as an address. */
+__u64 arena_bus(const struct arena *a, const void *hva);
 void arena_free(struct arena *a);
 
 #endif

@@ -51,6 +51,25 @@ int dev_set_features(int fd, __u64 features)
 	return dev_ioctl(fd, VHOST_SET_FEATURES, &features);
 }
 
+bool dev_offers(__u64 features)
+{
+	__u64 offered = 0;
+	int fd = dev_open();
+
+	if (fd < 0)
+		return false;
+	dev_get_features(fd, &offered);
+	close(fd);
+	return (offered & features) == features;
+}
+
+int dev_set_msg_form(int fd, bool first)
+{
+	__u64 features = first ? 0 : BIT(VHOST_BACKEND_F_IOTLB_MSG_V2);
+
+	return dev_ioctl(fd, VHOST_SET_BACKEND_FEATURES, &features);
+}
+
 int dev_set_mem(int fd, const struct arena *a)
 {
 	struct vhost_memory *m;
@@ -99,9 +118,9 @@ int dev_set_addr(int fd, const struct vq *vq)
 {
 	struct vhost_vring_addr a = {
 		.index = vq->index,
-		.desc_user_addr = (uintptr_t)vq->desc,
-		.used_user_addr = (uintptr_t)vq->used,
-		.avail_user_addr = (uintptr_t)vq->avail,
+		.desc_user_addr = vq_part_bus(vq, VQ_DESC),
+		.used_user_addr = vq_part_bus(vq, VQ_USED),
+		.avail_user_addr = vq_part_bus(vq, VQ_AVAIL),
 	};
 
 	return dev_ioctl(fd, VHOST_SET_VRING_ADDR, &a);

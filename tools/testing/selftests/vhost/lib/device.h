@@ -19,6 +19,10 @@ int dev_set_owner(int fd);
 int dev_reset_owner(int fd);
 int dev_get_features(int fd, __u64 *features);
 int dev_set_features(int fd, __u64 features);
+/* True if a new device has all of these. */
+bool dev_offers(__u64 features);
+/* Messages of the first form, or else of the second. */
+int dev_set_msg_form(int fd, bool first);
 int dev_set_mem(int fd, const struct arena *a);
 
 /* VHOST_SET_VRING_NUM, _BASE, _BUSYLOOP_TIMEOUT */

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0
 #include <errno.h>
+#include <fcntl.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -12,6 +13,25 @@ static const __u64 region_gpa[] = {
 	[REGION_RING] = 0x3200007ed0ULL,
 	[REGION_RX] = 0x0100001230ULL,
 	[REGION_TX] = 0x1700000450ULL,
+};
+
+/* And these for the device if it translates, some beyond 2^63. */
+static const __u64 region_bus[] = {
+	[REGION_RING] = 0xfe00123000000a10ULL,
+	[REGION_RX] = 0x0000000000123450ULL,
+	[REGION_TX] = 0x7ff0000000000331ULL,
+};
+
+static const __u8 region_perm[] = {
+	[REGION_RING] = VHOST_ACCESS_RO,
+	[REGION_RX] = VHOST_ACCESS_WO,
+	[REGION_TX] = VHOST_ACCESS_RO,
+};
+
+static const __u8 part_perm[VQ_PARTS] = {
+	[VQ_DESC] = VHOST_ACCESS_RO,
+	[VQ_AVAIL] = VHOST_ACCESS_RO,
+	[VQ_USED] = VHOST_ACCESS_RW,
 };
 
 static int pool_init(struct pool *p, struct arena *a, unsigned int region,
@@ -111,6 +131,49 @@ static int start_rings(struct guest *g)
 	return r;
 }
 
+/* The page offset differs from the host's, the alignment doesn't. */
+static __u64 part_bus(const struct vq *vq, enum vq_part part)
+{
+	__u64 at = (uintptr_t)vq_part(vq, part, NULL);
+
+	return 0xab0000001230ULL + (vq->index * VQ_PARTS + part) * BIT(32) +
+		at % VRING_DESC_ALIGN_SIZE;
+}
+
+static int map_ring(struct guest *g, struct vq *vq)
+{
+	enum vq_part part;
+	size_t size;
+	void *at;
+	int r = 0;
+
+	for (part = 0; part < VQ_PARTS && !r; part++) {
+		at = vq_part(vq, part, &size);
+		vq->bus[part] = part_bus(vq, part);
+		r = iommu_map_pieces(&g->io, vq->bus[part], at, size,
+				     part_perm[part]);
+	}
+	return r;
+}
+
+static int start_iommu(struct guest *g)
+{
+	struct arena_region *region;
+	unsigned int i;
+	int r;
+
+	r = iommu_init(&g->io, g->cfg.iommu);
+	for (i = 0; i < g->arena.n && !r; i++) {
+		region = &g->arena.region[i];
+		region->bus = region_bus[i];
+		r = iommu_map_pieces(&g->io, region->bus, region->hva,
+				     region->size, region_perm[i]);
+	}
+	for (i = 0; i < VQ_MAX && !r; i++)
+		r = map_ring(g, &g->vq[i]);
+	return r;
+}
+
 int guest_setup(struct guest *g)
 {
 	unsigned int i;
@@ -119,6 +182,8 @@ int guest_setup(struct guest *g)
 	r = dev_set_owner(g->fd);
 	if (!r)
 		r = dev_set_features(g->fd, g->cfg.features);
+	if (!r && g->cfg.iommu)
+		r = dev_set_msg_form(g->fd, g->cfg.iommu->v1);
 	if (!r)
 		r = dev_set_mem(g->fd, &g->arena);
 	for (i = 0; i < VQ_MAX && !r; i++)
@@ -126,11 +191,42 @@ int guest_setup(struct guest *g)
 	return r;
 }
 
+int guest_push_used(struct guest *g)
+{
+	unsigned int i;
+	size_t size;
+	int r = 0;
+
+	for (i = 0; i < VQ_MAX && !r; i++) {
+		vq_part(&g->vq[i], VQ_USED, &size);
+		r = iommu_push(&g->io, g->vq[i].bus[VQ_USED], size);
+	}
+	return r;
+}
+
 int guest_attach(struct guest *g, int backend)
 {
-	int r = dev_set_backend(g->fd, VQ_RX, backend);
+	int r = 0;
 
+	if (g->cfg.iommu && backend >= 0)
+		r = guest_push_used(g);
+	if (!r)
+		r = dev_set_backend(g->fd, VQ_RX, backend);
 	return r ? r : dev_set_backend(g->fd, VQ_TX, backend);
+}
+
+static int start_device(struct guest *g)
+{
+	int r;
+
+	g->fd = dev_open_flags(g->cfg.iommu ? O_NONBLOCK : 0);
+	if (g->fd < 0)
+		return g->fd;
+	r = guest_setup(g);
+	if (r || !g->cfg.iommu)
+		return r;
+	g->io.fd = g->fd;
+	return iommu_start(&g->io);
 }
 
 static void make_empty(struct guest *g)
@@ -148,6 +244,8 @@ int guest_start(struct guest *g, const struct guest_cfg *cfg)
 
 	make_empty(g);
 	g->cfg = *cfg;
+	if (cfg->iommu)
+		g->cfg.features |= F_PLATFORM;
 	cfg_defaults(&g->cfg);
 	g->hdr_len = net_hdr_len(cfg->features);
 	r = start_memory(g);
@@ -163,10 +261,13 @@ int guest_start(struct guest *g, const struct guest_cfg *cfg)
 		step = "rings";
 		r = start_rings(g);
 	}
+	if (!r && cfg->iommu) {
+		step = "iommu";
+		r = start_iommu(g);
+	}
 	if (!r) {
 		step = "device";
-		g->fd = dev_open();
-		r = g->fd < 0 ? g->fd : guest_setup(g);
+		r = start_device(g);
 	}
 	if (!r && !cfg->stopped) {
 		step = "attach";
@@ -181,6 +282,7 @@ void guest_stop(struct guest *g)
 {
 	unsigned int i;
 
+	iommu_stop(&g->io);
 	/* The device first: it must survive its memory's end, but later. */
 	if (g->fd >= 0)
 		close(g->fd);
@@ -192,6 +294,7 @@ void guest_stop(struct guest *g)
 	}
 	wire_close(&g->wire);
 	backend_close(&g->backend);
+	iommu_free(&g->io);
 	arena_free(&g->arena);
 	/* Stopping it once more does nothing. */
 	make_empty(g);

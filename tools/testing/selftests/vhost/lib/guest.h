@@ -11,6 +11,7 @@
 #include "backend.h"
 #include "device.h"
 #include "frame.h"
+#include "iommu.h"
 #include "vring.h"
 #include "wire.h"
 
@@ -52,11 +53,13 @@ struct guest_cfg {
 	bool plain_wire;		/* no virtio header on the wire */
 	int id;				/* names the interfaces */
 	bool stopped;			/* leave SET_BACKEND to the test */
+	const struct iommu_cfg *iommu;	/* translate addresses, NULL: don't */
 };
 
 struct guest {
 	struct guest_cfg cfg;
 	int fd;
+	struct iommu io;
 	unsigned int hdr_len;
 	struct arena arena;
 	struct vq vq[VQ_MAX];
@@ -82,6 +85,8 @@ void guest_stop(struct guest *g);
 /* Owner, features, memory and rings of a device that has none of these. */
 int guest_setup(struct guest *g);
 int guest_attach(struct guest *g, int backend);
+/* Tell the device where the used rings are, as it may want to know first. */
+int guest_push_used(struct guest *g);
 
 struct buf *pool_get(struct pool *p);
 void pool_put(struct pool *p, struct buf *b);

@@ -17,7 +17,7 @@ static void add_part(const struct guest *g, struct buf *b, size_t *end,
 
 	*end -= len;
 	b->at[i] = b->base + *end;
-	b->seg[i].gpa = arena_gpa(&g->arena, b->at[i]);
+	b->seg[i].gpa = arena_bus(&g->arena, b->at[i]);
 	b->seg[i].len = len;
 	b->seg[i].flags = write ? VRING_DESC_F_WRITE : 0;
 	*end -= PART_GAP;

@@ -71,6 +71,20 @@ void vq_free(struct vq *vq)
 	vq->ops = NULL;
 }
 
+void *vq_part(const struct vq *vq, enum vq_part part, size_t *size)
+{
+	size_t unused;
+
+	return vq->ops->part(vq, part, size ? size : &unused);
+}
+
+__u64 vq_part_bus(const struct vq *vq, enum vq_part part)
+{
+	if (vq->bus[part])
+		return vq->bus[part];
+	return (uintptr_t)vq_part(vq, part, NULL);
+}
+
 unsigned int vq_base(const struct vq *vq)
 {
 	return vq->used_idx;

@@ -16,8 +16,11 @@
 
 enum vq_layout { VQ_SPLIT, VQ_LAYOUTS };
 
+/* Named after those of the split format. */
+enum vq_part { VQ_DESC, VQ_AVAIL, VQ_USED, VQ_PARTS };
+
 struct vq_seg {
-	__u64 gpa;
+	__u64 gpa;		/* or what else the device uses */
 	__u32 len;
 	__u16 flags;		/* VRING_DESC_F_WRITE or 0 */
 };
@@ -58,6 +61,7 @@ struct vq {
 	struct vring_desc *desc;
 	struct vring_avail *avail;
 	struct vring_used *used;
+	__u64 bus[VQ_PARTS];	/* for the device, 0: as for the host */
 	struct vq_slot *slot;
 	__u16 *next_free;
 	unsigned int free_head;
@@ -77,6 +81,7 @@ struct vq {
 struct vq_ops {
 	int (*alloc)(struct vq *vq);
 	void (*free)(struct vq *vq);
+	void *(*part)(const struct vq *vq, enum vq_part part, size_t *size);
 	/* Put a chain in the ring, not yet visible to the host. */
 	int (*add)(struct vq *vq, const struct vq_seg *seg, unsigned int n,
 		   bool indirect, void *cookie);
@@ -94,6 +99,10 @@ extern const struct vq_ops vq_split_ops;
 
 int vq_init(struct vq *vq, const struct vq_cfg *cfg);
 void vq_free(struct vq *vq);
+/* Where a part of the ring is, and its size if @size isn't NULL. */
+void *vq_part(const struct vq *vq, enum vq_part part, size_t *size);
+/* What the device has to be told. */
+__u64 vq_part_bus(const struct vq *vq, enum vq_part part);
 /*
  * Value for VHOST_SET_VRING_BASE: what is out but not used is served anew
  * by a device that starts on the ring.

@@ -68,6 +68,21 @@ static void split_free(struct vq *vq)
 	unmap_part(vq->used, used_bytes(vq));
 }
 
+static void *split_part(const struct vq *vq, enum vq_part part, size_t *size)
+{
+	switch (part) {
+	case VQ_DESC:
+		*size = desc_bytes(vq);
+		return vq->desc;
+	case VQ_AVAIL:
+		*size = avail_bytes(vq);
+		return vq->avail;
+	default:
+		*size = used_bytes(vq);
+		return vq->used;
+	}
+}
+
 static unsigned int take_slot(struct vq *vq)
 {
 	unsigned int id = vq->free_head;
@@ -118,7 +133,7 @@ static int fill_indirect(struct vq *vq, unsigned int id,
 			t[i].next = i + 1;
 		}
 	}
-	vq->desc[id].addr = arena_gpa(vq->cfg.arena, t);
+	vq->desc[id].addr = arena_bus(vq->cfg.arena, t);
 	vq->desc[id].len = n * sizeof(*t);
 	vq->desc[id].flags = VRING_DESC_F_INDIRECT;
 	vq->desc[id].next = 0;
@@ -275,6 +290,7 @@ static void split_call_off(struct vq *vq)
 const struct vq_ops vq_split_ops = {
 	.alloc = split_alloc,
 	.free = split_free,
+	.part = split_part,
 	.add = split_add,
 	.add_raw = split_add_raw,
 	.publish = split_publish,
