@@ -439,10 +439,11 @@ void vhost_iotlb_answer(struct vhost_vq *vq, u64 first, u64 last)
 		}
 		drop_miss(vq, i);
 		misses->answered++;
+		/* If not all of the page has come, the rest is asked for. */
+		if (misses->stopped &&
+		    PAGE_OF(iova) == PAGE_OF(misses->stopped_at))
+			misses->wake = true;
 	}
-	if (misses->stopped && misses->stopped_at >= first &&
-	    misses->stopped_at <= last)
-		misses->wake = true;
 	if (misses->wake && (!misses->num || misses->answered >= ANSWER_RUN))
 		wake_ring(vq);
 }

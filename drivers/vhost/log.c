@@ -133,7 +133,8 @@ static unsigned long bit_to_word(unsigned long base, u64 page, u32 *bit)
 #ifdef __BIG_ENDIAN
 	unsigned long first = page & ~(u64)(BITS_PER_LONG - 1);
 
-	byte = base + first / 8 + (BITS_PER_LONG - 1 - page % BITS_PER_LONG) / 8;
+	byte = base + first / 8 +
+	       (BITS_PER_LONG - 1 - page % BITS_PER_LONG) / 8;
 	*bit = (3 - byte % 4) * 8 + page % 8;
 #else
 	*bit = byte % 4 * 8 + page % 8;

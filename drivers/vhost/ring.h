@@ -47,7 +47,7 @@ enum vhost_fetch {
 	VHOST_FETCH_OK,		/* a buffer, described by the chain */
 	VHOST_FETCH_BAD,	/* unusable, but has an id: put it, len 0 */
 	VHOST_FETCH_BROKEN,	/* the ring itself makes no sense */
-	VHOST_FETCH_MISS,	/* a translation is missing, and was asked for */
+	VHOST_FETCH_MISS,	/* a translation is missing and asked for */
 };
 
 /* The parts of a ring, each somewhere else in the owner's memory. */
