@@ -3,151 +3,48 @@
  * Kicks and calls: none may be lost, none may come that nobody asked for,
  * and a device without work must not use the processor.
  *
- * The guest here is lazy on purpose. It kicks only when the ring tells it
- * to, sleeps on the call eventfd, and adds buffers a few at a time with
- * random gaps, so that additions fall into the moment in which the driver
- * has found nothing more to do and turns notifications back on. A driver
- * that doesn't look again then leaves buffers lying, which shows as a stall.
+ * The guest here is lazy on purpose: see lib/player.h.
  */
 #include "fixture.h"
 
 #include <pthread.h>
-#include <sched.h>
 #include <sys/eventfd.h>
 
 #include "guest.h"
 #include "netif.h"
+#include "player.h"
 #include "traffic.h"
 
 #define PLAYERS		4
 #define ROUNDS		1500
-#define MAX_BURST	8
 
-struct player {
+struct seat {
 	pthread_t thread;
 	struct guest g;
 	__u64 features;
-	__u64 seed;
-	__u32 tx_seq, rx_seq;
-	char out[128], in[FRAME_MAX];
-	const char *stuck;	/* why it gave up */
+	struct player p;
 };
 
-static struct player player[PLAYERS];
-
-/* Mostly nothing, often a moment of work, sometimes a rest. */
-static void jitter(__u64 *seed)
-{
-	unsigned int what = rnd(seed) % 16, n = rnd(seed) % 400;
-
-	if (what >= 15)
-		usleep(n);
-	else if (what >= 14)
-		sched_yield();
-	else if (what >= 7)
-		while (n--)
-			__atomic_signal_fence(__ATOMIC_SEQ_CST);
-}
-
-static size_t len_tiny(__u32 seq)
-{
-	return 60 + seq % 60;
-}
-
-static const struct traffic tiny = { .len = len_tiny };
-
-/* Sleep until all is used, asking to be woken at random points. */
-static const char *wait_all_sent(struct player *p)
-{
-	struct vq *vq = &p->g.vq[VQ_TX];
-	unsigned int left;
-
-	while ((left = vq_in_flight(vq))) {
-		if (!vq_wait_after(vq, rnd(&p->seed) % left, STALL_MS))
-			return vq->lost_calls ? "transmit: call lost" :
-				"transmit: kick lost";
-		if (guest_reap(&p->g) < 0)
-			return "transmit: ring";
-	}
-	return NULL;
-}
-
-static const char *tx_round(struct player *p)
-{
-	unsigned int i, n = 1 + rnd(&p->seed) % MAX_BURST;
-	__u32 seq = p->tx_seq;
-	const char *why;
-	size_t len;
-
-	for (i = 0; i < n; i++) {
-		len = len_tiny(p->tx_seq);
-		frame_build(p->out, len, FRAME_TO_HOST, p->tx_seq++);
-		if (guest_send(&p->g, p->out, len, NULL))
-			return "transmit: no room";
-		vq_kick(&p->g.vq[VQ_TX]);
-		jitter(&p->seed);
-	}
-	why = wait_all_sent(p);
-	for (; !why && n--; seq++) {
-		int r = wire_recv(&p->g.wire, p->in, sizeof(p->in), NULL,
-				  STALL_MS);
-
-		if (r <= 0 || traffic_expect(p->in, r, &tiny, seq))
-			why = "transmit: frame";
-	}
-	return why;
-}
-
-static const char *rx_round(struct player *p)
-{
-	unsigned int i, n = 1 + rnd(&p->seed) % MAX_BURST;
-	__u32 seq = p->rx_seq;
-	struct rx_packet packet;
-	size_t len;
-	int r;
-
-	for (i = 0; i < n; i++) {
-		len = len_tiny(p->rx_seq);
-		frame_build(p->out, len, FRAME_TO_GUEST, p->rx_seq++);
-		if (wire_send_wait(&p->g.wire, p->out, len, NULL))
-			return "receive: wire";
-		jitter(&p->seed);
-	}
-	while (n--) {
-		r = guest_recv(&p->g, p->in, &packet, STALL_MS);
-		if (!r)
-			return p->g.vq[VQ_RX].lost_calls ?
-				"receive: call lost" : "receive: kick lost";
-		if (r < 0 || traffic_expect(p->in, packet.len, &tiny, seq++))
-			return "receive: frame";
-		jitter(&p->seed);
-	}
-	return NULL;
-}
+static struct seat seat[PLAYERS];
 
 static void *play(void *arg)
 {
-	struct player *p = arg;
+	struct seat *s = arg;
 	struct guest_cfg cfg = {
-		.features = p->features,
+		.features = s->features,
 		.num = { 64, 64 },
 		/* So few that the device often has to wait for one. */
 		.pool = { 3, 64 },
 	};
-	unsigned int i;
 
-	p->stuck = "set-up";
-	if (netif_new_namespace() || guest_start(&p->g, &cfg) ||
-	    guest_post(&p->g, 3) != 3)
+	s->p.g = &s->g;
+	s->p.stuck = "set-up";
+	if (netif_new_namespace() || guest_start(&s->g, &cfg) ||
+	    guest_post(&s->g, 3) != 3)
 		return NULL;
-	p->stuck = NULL;
-	for (i = 0; i < ROUNDS && !p->stuck; i++) {
-		if (rnd(&p->seed) & 1)
-			p->stuck = tx_round(p);
-		if (!p->stuck && rnd(&p->seed) & 1)
-			p->stuck = rx_round(p);
-	}
-	guest_stop(&p->g);
+	s->p.stuck = NULL;
+	player_run(&s->p, ROUNDS);
+	guest_stop(&s->g);
 	return NULL;
 }
 
@@ -195,15 +92,15 @@ TEST_F_TIMEOUT(storm, nothing_lost, 200)
 	int i;
 
 	for (i = 0; i < PLAYERS; i++) {
-		player[i].features = variant->features;
-		player[i].seed = 1000 + i;
-		ASSERT_EQ(0, pthread_create(&player[i].thread, NULL, play,
-					    &player[i]));
+		seat[i].features = variant->features;
+		seat[i].p.seed = 1000 + i;
+		ASSERT_EQ(0, pthread_create(&seat[i].thread, NULL, play,
+					    &seat[i]));
 	}
 	for (i = 0; i < PLAYERS; i++) {
-		pthread_join(player[i].thread, NULL);
-		EXPECT_EQ(NULL, player[i].stuck)
-			TH_LOG("player %d: %s", i, player[i].stuck);
+		pthread_join(seat[i].thread, NULL);
+		EXPECT_EQ(NULL, seat[i].p.stuck)
+			TH_LOG("player %d: %s", i, seat[i].p.stuck);
 	}
 }
 
@@ -444,14 +341,14 @@ static void *mask_and_unmask(void *arg)
 		if (dev_vring_file(m->g->fd, VHOST_SET_VRING_CALL, i,
 				   m->spare[i]))
 			break;
-		jitter(&seed);
+		player_jitter(&seed);
 		if (dev_vring_file(m->g->fd, VHOST_SET_VRING_CALL, i,
 				   m->g->vq[i].call))
 			break;
 		if (eventfd_drain(m->spare[i]) &&
 		    write(m->g->vq[i].call, &one, sizeof(one)) < 0)
 			break;
-		jitter(&seed);
+		player_jitter(&seed);
 		m->swaps++;
 	}
 	return NULL;
@@ -468,18 +365,17 @@ TEST_F_TIMEOUT(one, mask_storm, 120)
 		m.spare[i] = eventfd(0, EFD_NONBLOCK);
 	ASSERT_LT(0, guest_post(&self->g, 4));
 	ASSERT_EQ(0, pthread_create(&thread, NULL, mask_and_unmask, &m));
-	p.g = self->g;
+	p.g = &self->g;
 	for (i = 0; i < ROUNDS && !p.stuck; i++) {
-		p.stuck = tx_round(&p);
+		p.stuck = player_tx(&p);
 		if (!p.stuck)
-			p.stuck = rx_round(&p);
+			p.stuck = player_rx(&p);
 	}
 	__atomic_store_n(&m.stop, true, __ATOMIC_RELAXED);
 	pthread_join(thread, NULL);
 	EXPECT_EQ(NULL, p.stuck)
 		TH_LOG("round %d: %s", i, p.stuck);
 	EXPECT_LT(100, m.swaps);
-	self->g = p.g;
 }
 
 TEST_HARNESS_MAIN
