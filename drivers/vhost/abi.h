@@ -43,4 +43,14 @@ static_assert(VHOST_NET_SET_BACKEND == 0x4008af30);
 static_assert(VHOST_GET_FEATURES_ARRAY == 0x8008af83);
 static_assert(VHOST_SET_FEATURES_ARRAY == 0x4008af83);
 
+static_assert(sizeof(struct vhost_worker_state) == 4);
+static_assert(sizeof(struct vhost_vring_worker) == 8);
+static_assert(offsetof(struct vhost_vring_worker, worker_id) == 4);
+static_assert(VHOST_NEW_WORKER == 0x8004af08);
+static_assert(VHOST_FREE_WORKER == 0x4004af09);
+static_assert(VHOST_ATTACH_VRING_WORKER == 0x4008af15);
+static_assert(VHOST_GET_VRING_WORKER == 0xc008af16);
+static_assert(VHOST_SET_FORK_FROM_OWNER == 0x4001af84);
+static_assert(VHOST_GET_FORK_FROM_OWNER == 0x8001af85);
+
 #endif

@@ -2,8 +2,8 @@
 /*
  * ioctls of every vhost device: decode, check, call a typed setter.
  *
- * The only file of the core that copies the owner's structures. An ioctl that
- * fails has changed nothing.
+ * With ioctl_worker.c the only file of the core that copies the owner's
+ * structures. An ioctl that fails has changed nothing.
  */
 #include <linux/moduleparam.h>
 #include <linux/nospec.h>
@@ -290,6 +290,10 @@ static const struct vhost_ioctl device_ioctls[] = {
 	{ VHOST_SET_MEM_TABLE, true, set_mem_table },
 	{ VHOST_SET_LOG_BASE, true, set_log_base },
 	{ VHOST_SET_LOG_FD, true, set_log_fd },
+	{ VHOST_NEW_WORKER, true, vhost_ioctl_new_worker },
+	{ VHOST_FREE_WORKER, true, vhost_ioctl_free_worker },
+	{ VHOST_SET_FORK_FROM_OWNER, false, vhost_ioctl_set_fork },
+	{ VHOST_GET_FORK_FROM_OWNER, false, vhost_ioctl_get_fork },
 };
 
 static const struct vring_ioctl vring_ioctls[] = {
@@ -300,6 +304,8 @@ static const struct vring_ioctl vring_ioctls[] = {
 	{ VHOST_SET_VRING_KICK, set_vring_kick },
 	{ VHOST_SET_VRING_CALL, set_vring_call },
 	{ VHOST_SET_VRING_ERR, set_vring_err },
+	{ VHOST_ATTACH_VRING_WORKER, vhost_ioctl_attach_worker },
+	{ VHOST_GET_VRING_WORKER, vhost_ioctl_get_worker },
 };
 
 /*

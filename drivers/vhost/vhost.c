@@ -76,9 +76,8 @@ static int alloc_vqs(struct vhost_device *device)
  */
 int vhost_device_set_owner(struct vhost_device *device)
 {
-	struct vhost_worker *worker;
 	unsigned int i;
-	int err;
+	int err, id;
 
 	lockdep_assert_held(&device->mutex);
 	if (device->mm)
@@ -91,14 +90,13 @@ int vhost_device_set_owner(struct vhost_device *device)
 	if (err)
 		goto put_mm;
 
-	worker = vhost_worker_create(device->mm);
-	if (IS_ERR(worker)) {
-		err = PTR_ERR(worker);
+	id = vhost_device_new_worker(device);
+	if (id < 0) {
+		err = id;
 		goto free_vqs;
 	}
-	device->worker = worker;
 	for (i = 0; i < device->num_vqs; i++)
-		device->vqs[i]->worker = worker;
+		rcu_assign_pointer(device->vqs[i]->worker, device->workers[id]);
 	return 0;
 
 free_vqs:
@@ -123,18 +121,18 @@ static void drop_owner(struct vhost_device *device)
 
 		mutex_lock(&vq->mutex);
 		vhost_vq_drop_eventfds(vq);
+		RCU_INIT_POINTER(vq->worker, NULL);
 		mutex_unlock(&vq->mutex);
 	}
 	for (i = 0; i < device->num_vqs; i++)
 		cancel_delayed_work_sync(&device->vqs[i]->later);
-	vhost_worker_destroy(device->worker);
-	device->worker = NULL;
+	/* All that could still queue works have been waited for. */
+	vhost_workers_destroy(device);
 
 	for (i = 0; i < device->num_vqs; i++) {
 		struct vhost_vq *vq = device->vqs[i];
 
 		mutex_lock(&vq->mutex);
-		vq->worker = NULL;
 		vhost_vq_reset(vq);
 		device->ops->set_features(vq);
 		mutex_unlock(&vq->mutex);

@@ -14,7 +14,8 @@
  *	iotlb->lock	a spinlock; see iotlb.h
  *
  * A worker takes nothing before vq->mutex. So whoever waits for a worker
- * (vhost_worker_destroy()) may hold device->mutex, but no vq->mutex.
+ * (vhost_worker_destroy()) may hold device->mutex, but no vq->mutex. Rings that
+ * have different workers are worked on at the same time.
  *
  * Lifetimes: what a ring's work uses (backend, memory table, eventfds) is
  * exchanged under vq->mutex, after which no work started later sees the old
@@ -46,6 +47,9 @@ struct vhost_device;
 /* Feature bits come in words of 64: bits 0 to 127. */
 #define VHOST_FEATURE_WORDS	2
 
+/* Workers of one device. Nothing else limits the threads that it makes. */
+#define VHOST_MAX_WORKERS	8
+
 enum vhost_vq_state {
 	VHOST_VQ_STOPPED,	/* no backend: work does nothing */
 	VHOST_VQ_RUNNING,
@@ -75,7 +79,8 @@ enum vhost_vq_state {
  * @features: bits agreed on, the same in all rings of a device
  * @index: number of the ring in its device
  * @device: the device
- * @worker: does @work; set while the device has an owner
+ * @worker: does @work; NULL without an owner. Changes under device->mutex and
+ *	@mutex; who holds neither reads it under rcu_read_lock()
  * @work: calls @handle
  * @later: queues @work after a while
  * @handle: goes through the ring; called in the worker, takes the mutex
@@ -103,7 +108,7 @@ struct vhost_vq {
 	u64 features[VHOST_FEATURE_WORDS];
 	unsigned int index;
 	struct vhost_device *device;
-	struct vhost_worker *worker;
+	struct vhost_worker __rcu *worker;
 	struct vhost_work work;
 	struct delayed_work later;
 	void (*handle)(struct vhost_vq *vq);
@@ -147,7 +152,7 @@ struct vhost_device_ops {
  * @iotlb: translations, if the guest has an IOMMU
  * @log: to be signalled when the dirty log was written, or NULL
  * @backend_features: bits of the interface that were agreed on
- * @worker: serves the rings; NULL without an owner
+ * @workers: serve the rings; by their numbers, NULL where there is none
  */
 struct vhost_device {
 	struct mutex mutex;	/* one ioctl at a time */
@@ -159,7 +164,7 @@ struct vhost_device {
 	struct vhost_iotlb iotlb;
 	struct eventfd_ctx *log;
 	u64 backend_features;
-	struct vhost_worker *worker;
+	struct vhost_worker *workers[VHOST_MAX_WORKERS];
 };
 
 /**
@@ -215,6 +220,21 @@ bool vhost_vq_begin_turn(struct vhost_vq *vq);
 void vhost_vq_end_turn(struct vhost_vq *vq, const struct vhost_tally *tally);
 void vhost_vq_complete(struct vhost_vq *vq);
 void vhost_vq_show(struct seq_file *m, struct vhost_vq *vq);
+
+/* workers.c APIs: */
+int vhost_device_new_worker(struct vhost_device *device);
+int vhost_device_free_worker(struct vhost_device *device, u32 id);
+void vhost_workers_destroy(struct vhost_device *device);
+int vhost_vq_attach_worker(struct vhost_vq *vq, u32 id);
+u32 vhost_vq_worker_id(const struct vhost_vq *vq);
+
+/* ioctl_worker.c APIs: */
+long vhost_ioctl_new_worker(struct vhost_device *device, void __user *argp);
+long vhost_ioctl_free_worker(struct vhost_device *device, void __user *argp);
+long vhost_ioctl_attach_worker(struct vhost_vq *vq, void __user *argp);
+long vhost_ioctl_get_worker(struct vhost_vq *vq, void __user *argp);
+long vhost_ioctl_set_fork(struct vhost_device *device, void __user *argp);
+long vhost_ioctl_get_fork(struct vhost_device *device, void __user *argp);
 
 /* ioctl.c APIs: */
 struct vhost_ioctl {

@@ -6,6 +6,8 @@
  * All functions that take a vq need its mutex, unless they say otherwise.
  */
 #include <linux/mm.h>
+#include <linux/rcupdate.h>
+#include <linux/sched.h>
 #include <linux/seq_file.h>
 #include <linux/slab.h>
 #include <linux/vhost.h>
@@ -436,13 +438,20 @@ struct vhost_backend *vhost_vq_stop(struct vhost_vq *vq)
 
 /**
  * vhost_vq_queue() - have the ring gone through
- * @vq: the queue, of a device with an owner
+ * @vq: the queue; nothing happens if its device has no owner
  *
  * Context: any; the mutex need not be held.
  */
 void vhost_vq_queue(struct vhost_vq *vq)
 {
-	vhost_worker_queue(vq->worker, &vq->work);
+	struct vhost_worker *worker;
+
+	/* Until the work is in its queue, the worker may not go away. */
+	rcu_read_lock();
+	worker = rcu_dereference(vq->worker);
+	if (likely(worker))
+		vhost_worker_queue(worker, &vq->work);
+	rcu_read_unlock();
 }
 
 /**
@@ -566,6 +575,21 @@ void vhost_vq_complete(struct vhost_vq *vq)
 	vhost_vq_call(vq);
 }
 
+/* For people who want to place threads, or to see what one of them burns. */
+static void show_worker(struct seq_file *m, struct vhost_vq *vq)
+{
+	struct vhost_worker *worker;
+
+	rcu_read_lock();
+	worker = rcu_dereference(vq->worker);
+	if (worker) {
+		seq_printf(m, "vq%u-worker:\t%u\n", vq->index, worker->id);
+		seq_printf(m, "vq%u-thread:\t%d\n", vq->index,
+			   task_pid_vnr(worker->task));
+	}
+	rcu_read_unlock();
+}
+
 static const char *state_name(const struct vhost_vq *vq)
 {
 	switch (READ_ONCE(vq->state)) {
@@ -599,5 +623,6 @@ void vhost_vq_show(struct seq_file *m, struct vhost_vq *vq)
 	seq_printf(m, "vq%u-next-avail:\t%u\n", i, READ_ONCE(ring->next_avail));
 	seq_printf(m, "vq%u-misses:\t%lu\n", i, READ_ONCE(vq->misses.total));
 	seq_printf(m, "vq%u-next-used:\t%u\n", i, READ_ONCE(ring->next_used));
+	show_worker(m, vq);
 	vhost_stats_show(m, i, &vq->stats);
 }

@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * Workers: kernel threads named after the owner, in the owner's cgroups.
+ * Workers: threads named after the owner, in the owner's cgroups. They are
+ * threads of the kernel, which any kernel can make; what depends on that is in
+ * the thread_...() functions, and in none of the others.
  *
  * A work is in the queue at most once. The bit that says so is cleared before
  * the work runs, so that whoever finds it set knows that the work will still
@@ -11,6 +13,7 @@
 #include <linux/err.h>
 #include <linux/kthread.h>
 #include <linux/mm.h>
+#include <linux/rcupdate.h>
 #include <linux/sched.h>
 #include <linux/slab.h>
 
@@ -40,21 +43,28 @@ static void run_queue(struct llist_node *works)
 	}
 }
 
-static int worker_thread(void *data)
+/* Called as if about to sleep. Return: false if there is no reason not to. */
+static bool worker_run(struct vhost_worker *worker)
+{
+	struct llist_node *works = llist_del_all(&worker->queue);
+
+	if (!works)
+		return false;
+	__set_current_state(TASK_RUNNING);
+	run_queue(works);
+	return true;
+}
+
+static int thread_main(void *data)
 {
 	struct vhost_worker *worker = data;
-	struct llist_node *works;
 
 	kthread_use_mm(worker->mm);
 	for (;;) {
 		/* Before the look at the queue: a waker undoes it. */
 		set_current_state(TASK_INTERRUPTIBLE);
-		works = llist_del_all(&worker->queue);
-		if (works) {
-			__set_current_state(TASK_RUNNING);
-			run_queue(works);
+		if (worker_run(worker))
 			continue;
-		}
 		if (kthread_should_stop())
 			break;
 		schedule();
@@ -62,6 +72,17 @@ static int worker_thread(void *data)
 	__set_current_state(TASK_RUNNING);
 	kthread_unuse_mm(worker->mm);
 	return 0;
+}
+
+static void thread_wake(struct vhost_worker *worker)
+{
+	wake_up_process(worker->task);
+}
+
+/* What is queued is done before the thread ends. */
+static void thread_stop(struct vhost_worker *worker)
+{
+	kthread_stop(worker->task);
 }
 
 /**
@@ -77,7 +98,7 @@ void vhost_worker_queue(struct vhost_worker *worker, struct vhost_work *work)
 		return;
 	/* Only who finds the queue empty needs to wake: it is taken whole. */
 	if (llist_add(&work->node, &worker->queue))
-		wake_up_process(worker->task);
+		thread_wake(worker);
 }
 
 static void attach_fn(struct vhost_work *work)
@@ -100,9 +121,27 @@ static int attach_to_owner(struct vhost_worker *worker)
 	return w.err;
 }
 
+static int thread_start(struct vhost_worker *worker)
+{
+	int err;
+
+	worker->task = kthread_create(thread_main, worker, "vhost-%d",
+				      current->pid);
+	if (IS_ERR(worker->task))
+		return PTR_ERR(worker->task);
+	/* A thread that has never run counts towards the load average. */
+	thread_wake(worker);
+
+	err = attach_to_owner(worker);
+	if (err)
+		thread_stop(worker);
+	return err;
+}
+
 /**
  * vhost_worker_create() - start a worker for the current process
  * @mm: memory of the current process, to be held until the worker is gone
+ * @id: the worker's number
  *
  * The thread enters the cgroups of the current task, so that what it burns
  * and allocates is accounted to the owner.
@@ -110,7 +149,7 @@ static int attach_to_owner(struct vhost_worker *worker)
  * Context: may sleep.
  * Return: the worker or the error that kept it from starting.
  */
-struct vhost_worker *vhost_worker_create(struct mm_struct *mm)
+struct vhost_worker *vhost_worker_create(struct mm_struct *mm, u32 id)
 {
 	struct vhost_worker *worker;
 	int err;
@@ -121,25 +160,13 @@ struct vhost_worker *vhost_worker_create(struct mm_struct *mm)
 
 	init_llist_head(&worker->queue);
 	worker->mm = mm;
-	worker->task = kthread_create(worker_thread, worker, "vhost-%d",
-				      current->pid);
-	if (IS_ERR(worker->task)) {
-		err = PTR_ERR(worker->task);
-		goto free_worker;
+	worker->id = id;
+	err = thread_start(worker);
+	if (err) {
+		kfree(worker);
+		return ERR_PTR(err);
 	}
-	/* A thread that has never run counts towards the load average. */
-	wake_up_process(worker->task);
-
-	err = attach_to_owner(worker);
-	if (err)
-		goto stop_thread;
 	return worker;
-
-stop_thread:
-	kthread_stop(worker->task);
-free_worker:
-	kfree(worker);
-	return ERR_PTR(err);
 }
 
 /**
@@ -154,6 +181,6 @@ void vhost_worker_destroy(struct vhost_worker *worker)
 {
 	if (!worker)
 		return;
-	kthread_stop(worker->task);
-	kfree(worker);
+	thread_stop(worker);
+	kfree_rcu(worker, rcu);
 }

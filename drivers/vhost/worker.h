@@ -33,15 +33,19 @@ struct vhost_work {
  * @queue: works to be done, newest first
  * @task: the thread
  * @mm: the owner's memory, held by the device for as long as the worker lives
+ * @id: number of the worker in its device
+ * @rcu: who looks at a ring's worker holds nothing but rcu_read_lock()
  */
 struct vhost_worker {
 	struct llist_head queue;
 	struct task_struct *task;
 	struct mm_struct *mm;
+	u32 id;
+	struct rcu_head rcu;
 };
 
 /* worker.c APIs: */
-struct vhost_worker *vhost_worker_create(struct mm_struct *mm);
+struct vhost_worker *vhost_worker_create(struct mm_struct *mm, u32 id);
 void vhost_worker_destroy(struct vhost_worker *worker);
 void vhost_worker_queue(struct vhost_worker *worker, struct vhost_work *work);
 
