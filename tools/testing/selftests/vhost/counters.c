@@ -21,6 +21,13 @@ bool device_tells(int fd, const char *key, char *value)
 	return found;
 }
 
+long long device_count(int fd, const char *what)
+{
+	char value[64];
+
+	return device_tells(fd, what, value) ? atoll(value) : 0;
+}
+
 long long count(struct guest *g, unsigned int index, const char *what)
 {
 	char key[64], value[64];

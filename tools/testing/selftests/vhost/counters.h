@@ -12,6 +12,8 @@
  * there is none.
  */
 bool device_tells(int fd, const char *key, char *value);
+/* A number of the whole device, 0 if it does not tell. */
+long long device_count(int fd, const char *what);
 /* The number @what of a ring, 0 if it isn't there. */
 long long count(struct guest *g, unsigned int index, const char *what);
 /* Is there a line @what of a ring, with this text? */

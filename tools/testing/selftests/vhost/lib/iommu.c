@@ -35,6 +35,20 @@ int iommu_write(int fd, const union iommu_msg *m, unsigned int n)
 	return r < 0 ? -errno : r;
 }
 
+int iommu_read(int fd, union iommu_msg *m, unsigned int n)
+{
+	ssize_t r = read(fd, m, n * IOMMU_MSG);
+
+	if (r < 0)
+		return -errno;
+	return r % IOMMU_MSG ? -EIO : (int)(r / IOMMU_MSG);
+}
+
+bool iommu_wait(int fd, int ms)
+{
+	return eventfd_wait(fd, ms);
+}
+
 int iommu_update(int fd, __u64 iova, __u64 size, const void *at, __u8 perm)
 {
 	union iommu_msg m;
@@ -294,7 +308,7 @@ static bool good_miss(struct iommu *io, const union iommu_msg *m)
 	__u8 perm = m->v2.iotlb.perm;
 
 	if (m->type == form && m->v2.iotlb.type == VHOST_IOTLB_MISS &&
-	    (perm == VHOST_ACCESS_RO || perm == VHOST_ACCESS_WO))
+	    perm && perm <= VHOST_ACCESS_RW)
 		return true;
 	fprintf(stderr, "# message of form %u, type %u, perm %u\n", m->type,
 		m->v2.iotlb.type, perm);
@@ -321,23 +335,12 @@ static int answer_all(struct iommu *io, const union iommu_msg *in,
 	return r;
 }
 
-static int read_some(struct iommu *io, union iommu_msg *m)
-{
-	ssize_t r = read(io->fd, m, io->cfg.batch * IOMMU_MSG);
-
-	if (r < 0)
-		return errno == EAGAIN ? 0 : -errno;
-	if (!r || r % IOMMU_MSG)
-		return -EIO;
-	return r / IOMMU_MSG;
-}
-
 int iommu_serve(struct iommu *io)
 {
 	static __thread union iommu_msg in[IOMMU_BATCH];
 	int n, r, all = 0;
 
-	while ((n = read_some(io, in)) > 0) {
+	while ((n = iommu_read(io->fd, in, io->cfg.batch)) > 0) {
 		all += n;
 		if ((unsigned int)n > io->most)
 			io->most = n;
@@ -348,7 +351,7 @@ int iommu_serve(struct iommu *io)
 		if (r)
 			io->error = r;
 	}
-	return n < 0 ? n : all;
+	return n < 0 && n != -EAGAIN ? n : all;
 }
 
 static void *serve(void *arg)

@@ -76,6 +76,10 @@ void iommu_msg(union iommu_msg *m, bool v1, __u8 type, __u64 iova, __u64 size,
 	       const void *at, __u8 perm);
 /* Write it; what write() returned, or -errno. */
 int iommu_write(int fd, const union iommu_msg *m, unsigned int n);
+/* Read up to @n of them; how many came, or -errno. */
+int iommu_read(int fd, union iommu_msg *m, unsigned int n);
+/* True if there is something to be read. */
+bool iommu_wait(int fd, int ms);
 /* Write a single one that is made of the rest of the arguments. */
 int iommu_update(int fd, __u64 iova, __u64 size, const void *at, __u8 perm);
 int iommu_invalidate(int fd, __u64 iova, __u64 size);
