@@ -114,16 +114,29 @@ int dev_get_base(int fd, unsigned int index)
 	return r < 0 ? r : (int)s.num;
 }
 
-int dev_set_addr(int fd, const struct vq *vq)
+static int set_addr(int fd, const struct vq *vq, unsigned int flags,
+		    __u64 log_gpa)
 {
 	struct vhost_vring_addr a = {
 		.index = vq->index,
+		.flags = flags,
 		.desc_user_addr = vq_part_bus(vq, VQ_DESC),
 		.used_user_addr = vq_part_bus(vq, VQ_USED),
 		.avail_user_addr = vq_part_bus(vq, VQ_AVAIL),
+		.log_guest_addr = log_gpa,
 	};
 
 	return dev_ioctl(fd, VHOST_SET_VRING_ADDR, &a);
+}
+
+int dev_set_addr(int fd, const struct vq *vq)
+{
+	return set_addr(fd, vq, 0, 0);
+}
+
+int dev_set_addr_log(int fd, const struct vq *vq, __u64 log_gpa)
+{
+	return set_addr(fd, vq, 1 << VHOST_VRING_F_LOG, log_gpa);
 }
 
 int dev_set_backend(int fd, unsigned int index, int backend)

@@ -32,6 +32,8 @@ int dev_vring_state(int fd, unsigned long req, unsigned int index,
 int dev_vring_file(int fd, unsigned long req, unsigned int index, int file);
 int dev_get_base(int fd, unsigned int index);
 int dev_set_addr(int fd, const struct vq *vq);
+/* The same, and writes to the used ring are logged as from @log_gpa on. */
+int dev_set_addr_log(int fd, const struct vq *vq, __u64 log_gpa);
 int dev_set_backend(int fd, unsigned int index, int backend);
 
 /* NUM, BASE, ADDR and the three eventfds of one ring. */

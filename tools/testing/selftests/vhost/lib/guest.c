@@ -92,6 +92,17 @@ static void cfg_defaults(struct guest_cfg *cfg)
 	cfg->backend.vnet_hdr = !(cfg->features & F_HOST_HDR);
 }
 
+static int add_region(struct guest *g, unsigned int region, size_t size)
+{
+	struct arena *a = &g->arena;
+	int r;
+
+	r = arena_add(a, region_gpa[region] + g->cfg.gpa, size);
+	if (r >= 0 && g->cfg.identity)
+		a->region[r].gpa = (uintptr_t)a->region[r].hva;
+	return r;
+}
+
 static int start_memory(struct guest *g)
 {
 	const struct guest_cfg *cfg = &g->cfg;
@@ -101,11 +112,10 @@ static int start_memory(struct guest *g)
 
 	tables = (size_t)(cfg->pool[VQ_RX] + cfg->pool[VQ_TX]) *
 		MAX_SEGS * sizeof(struct vring_desc);
-	r = arena_add(&g->arena, region_gpa[REGION_RING], tables + PAGE);
+	r = add_region(g, REGION_RING, tables + PAGE);
 	for (i = 0; i < VQ_MAX && r >= 0; i++) {
 		size = cfg->buf[i] + MAX_SEGS * PART_GAP;
-		r = arena_add(&g->arena, region_gpa[REGION_RX + i],
-			      size * cfg->pool[i]);
+		r = add_region(g, REGION_RX + i, size * cfg->pool[i]);
 		if (r >= 0)
 			r = pool_init(&g->pool[i], &g->arena, REGION_RX + i,
 				      cfg->pool[i], size);
@@ -222,6 +232,8 @@ static int start_device(struct guest *g)
 	g->fd = dev_open_flags(g->cfg.iommu ? O_NONBLOCK : 0);
 	if (g->fd < 0)
 		return g->fd;
+	if (g->cfg.bare)
+		return 0;
 	r = guest_setup(g);
 	if (r || !g->cfg.iommu)
 		return r;
@@ -269,7 +281,7 @@ int guest_start(struct guest *g, const struct guest_cfg *cfg)
 		step = "device";
 		r = start_device(g);
 	}
-	if (!r && !cfg->stopped) {
+	if (!r && !cfg->stopped && !cfg->bare) {
 		step = "attach";
 		r = guest_attach(g, g->backend.fd);
 	}

@@ -52,7 +52,10 @@ struct guest_cfg {
 	struct backend_cfg backend;
 	bool plain_wire;		/* no virtio header on the wire */
 	int id;				/* names the interfaces */
+	__u64 gpa;			/* added to all addresses */
+	bool identity;			/* gpa and host address are the same */
 	bool stopped;			/* leave SET_BACKEND to the test */
+	bool bare;			/* leave the whole device to it */
 	const struct iommu_cfg *iommu;	/* translate addresses, NULL: don't */
 };
 
@@ -67,6 +70,9 @@ struct guest {
 	struct backend backend;
 	struct wire wire;
 	int tx_done;
+	/* Is told of every receive buffer that comes back. */
+	void (*on_rx)(void *arg, const struct buf *b, __u32 len);
+	void *on_rx_arg;
 };
 
 /* One received packet. */

@@ -231,6 +231,8 @@ static int take_rx(struct guest *g, struct vq_used *u, size_t skip,
 		return -EMSGSIZE;
 	buf_gather(b, skip, (char *)frame + p->len, n);
 	p->len += n;
+	if (g->on_rx)
+		g->on_rx(g->on_rx_arg, b, u->len);
 	if (!gaps_intact(b))
 		return -EILSEQ;
 	return post_one(g, b);

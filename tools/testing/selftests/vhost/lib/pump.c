@@ -23,9 +23,14 @@ static void set_flag(bool *f)
 static void catch_frames(struct pump *p, int ms)
 {
 	char frame[2048];
+	__u32 seq;
+	int r;
 
-	while (wire_recv(&p->g->wire, frame, sizeof(frame), NULL, ms) > 0)
+	while ((r = wire_recv(&p->g->wire, frame, sizeof(frame), NULL,
+			      ms)) > 0) {
+		p->damaged += !frame_intact(frame, r, &seq);
 		p->seen++;
+	}
 }
 
 static int send_burst(struct pump *p)
@@ -49,22 +54,33 @@ static int take_received(struct pump *p, int ms)
 {
 	static __thread char frame[FRAME_MAX];
 	struct rx_packet packet;
+	__u32 seq;
 	int r;
 
-	while ((r = guest_recv(p->g, frame, &packet, ms)) > 0)
+	while ((r = guest_recv(p->g, frame, &packet, ms)) > 0) {
+		p->damaged += !frame_intact(frame, packet.len, &seq);
 		p->received++;
+	}
 	return r;
+}
+
+static size_t in_len_default(__u32 seq)
+{
+	return 200 + seq * 0;
 }
 
 static int feed_guest(struct pump *p)
 {
-	char frame[200];
+	static __thread char frame[FRAME_MAX];
+	size_t len;
 	int i;
 
 	for (i = 0; i < PUMP_BURST; i++) {
-		frame_build(frame, sizeof(frame), FRAME_TO_GUEST, i);
+		len = p->in_len(p->in_seq);
+		frame_build(frame, len, FRAME_TO_GUEST, p->in_seq++);
 		/* Whether it gets through does not matter. */
-		wire_send(&p->g->wire, frame, sizeof(frame), NULL);
+		if (!wire_send(&p->g->wire, frame, len, NULL))
+			p->fed++;
 	}
 	return take_received(p, 0);
 }
@@ -90,12 +106,22 @@ static int make_room(struct pump *p)
 	return 0;
 }
 
+static void take_a_break(struct pump *p)
+{
+	set_flag(&p->held);
+	while (flag(&p->hold))
+		pause_ms(1);
+	__atomic_store_n(&p->held, false, __ATOMIC_RELEASE);
+}
+
 static void *pump_main(void *arg)
 {
 	struct pump *p = arg;
 	int r = 0;
 
 	while (!r && !flag(&p->stop)) {
+		if (flag(&p->hold))
+			take_a_break(p);
 		r = send_burst(p);
 		if (!r)
 			r = feed_guest(p);
@@ -110,14 +136,36 @@ static void *pump_main(void *arg)
 	return NULL;
 }
 
-int pump_start(struct pump *p, struct guest *g)
+int pump_start_sized(struct pump *p, struct guest *g,
+		     size_t (*in_len)(__u32 seq))
 {
 	int r;
 
 	memset(p, 0, sizeof(*p));
 	p->g = g;
+	p->in_len = in_len;
 	r = guest_post(g, g->pool[VQ_RX].n / 2);
 	return r < 0 ? r : -pthread_create(&p->thread, NULL, pump_main, p);
+}
+
+int pump_start(struct pump *p, struct guest *g)
+{
+	return pump_start_sized(p, g, in_len_default);
+}
+
+void pump_pause(struct pump *p)
+{
+	set_flag(&p->hold);
+	/* One that is stuck has ended, or will. */
+	while (!flag(&p->held) && !flag(&p->broken) && !flag(&p->stalled))
+		pause_ms(1);
+}
+
+void pump_resume(struct pump *p)
+{
+	__atomic_store_n(&p->hold, false, __ATOMIC_RELEASE);
+	while (flag(&p->held))
+		pause_ms(1);
 }
 
 bool pump_flows(struct pump *p, int n)
@@ -133,12 +181,18 @@ bool pump_flows(struct pump *p, int n)
 	return true;
 }
 
+bool pump_halt(struct pump *p)
+{
+	set_flag(&p->stop);
+	pthread_join(p->thread, NULL);
+	return !p->broken && !p->stalled;
+}
+
 int pump_stop(struct pump *p)
 {
 	int r = 0;
 
-	set_flag(&p->stop);
-	pthread_join(p->thread, NULL);
+	pump_halt(p);
 	if (p->broken)
 		r = -EPROTO;
 	else if (p->stalled)
@@ -153,4 +207,21 @@ int pump_stop(struct pump *p)
 			strerror(-r), p->sent, p->seen,
 			vq_in_flight(&p->g->vq[VQ_TX]));
 	return r;
+}
+
+int pump_stop_lossless(struct pump *p)
+{
+	__s64 end = now_ms() + STALL_MS;
+	int r = pump_stop(p);
+
+	while (!r && now_ms() < end &&
+	       (p->received < p->fed || p->seen < p->sent)) {
+		r = take_received(p, 10);
+		catch_frames(p, 0);
+	}
+	if (!r && p->received == p->fed && p->seen == p->sent && !p->damaged)
+		return 0;
+	fprintf(stderr, "# pump: %d of %d out, %d of %d in, %d damaged\n",
+		p->seen, p->sent, p->received, p->fed, p->damaged);
+	return r ? r : -EILSEQ;
 }

@@ -17,16 +17,32 @@ struct pump {
 	bool stop;
 	bool broken;	/* the ring's rules were broken */
 	bool stalled;	/* buffers did not come back in time */
+	bool hold;	/* please pause */
+	bool held;	/* it does */
 	int sent;
 	int seen;	/* frames that came out on the wire */
+	int fed;	/* frames that the backend took */
 	int received;	/* frames that came in */
+	int damaged;	/* of either, those that were not whole */
 	__u32 seq;
+	__u32 in_seq;
+	size_t (*in_len)(__u32 seq);	/* of frames for the guest */
 };
 
 int pump_start(struct pump *p, struct guest *g);
+/* The same, with other frames for the guest than the small ones. */
+int pump_start_sized(struct pump *p, struct guest *g,
+		     size_t (*in_len)(__u32 seq));
+/* Keep the hands off the guest until pump_resume(); frames still arrive. */
+void pump_pause(struct pump *p);
+void pump_resume(struct pump *p);
 /* Wait until @n more packets went out, or the pump is stuck. */
 bool pump_flows(struct pump *p, int n);
+/* Stop, whatever is under way. False if it was stuck. */
+bool pump_halt(struct pump *p);
 /* Stop, and wait until no packet is under way. 0 if all went well. */
 int pump_stop(struct pump *p);
+/* The same, and not a frame may be lost, come twice or be damaged. */
+int pump_stop_lossless(struct pump *p);
 
 #endif

@@ -1,0 +1,96 @@
+// SPDX-License-Identifier: GPL-2.0
+#include <errno.h>
+#include <string.h>
+
+#include "logged.h"
+#include "netif.h"
+
+static void note_rx(void *arg, const struct buf *b, __u32 len)
+{
+	dirty_mark_buf(arg, b, len);
+}
+
+int log_setup(struct logged *l, const struct guest_cfg *cfg)
+{
+	struct guest_cfg c = *cfg;
+	struct arena_region *r;
+	unsigned int i;
+	int err;
+
+	c.stopped = true;
+	err = netif_new_namespace();
+	if (!err)
+		err = guest_start(&l->g, &c);
+	if (err)
+		return err;
+	r = &l->g.arena.region[REGION_RX];
+	memset(r->hva, BLANK, r->size);
+	/* What the guest writes between parts of buffers, it writes now. */
+	for (i = 0; i < l->g.pool[VQ_RX].n && !err; i++)
+		err = buf_cut(&l->g, &l->g.pool[VQ_RX].buf[i],
+			      &l->g.cfg.shape[VQ_RX], l->g.cfg.buf[VQ_RX],
+			      true);
+	if (err)
+		return err;
+	l->g.on_rx = note_rx;
+	l->g.on_rx_arg = &l->d;
+	return dirty_add_guest(&l->d, &l->g);
+}
+
+char *log_add_memory(struct logged *l, __u64 gpa, size_t size)
+{
+	struct arena_region *r;
+	int n = arena_add(&l->g.arena, gpa, size);
+
+	if (n < 0)
+		return NULL;
+	r = &l->g.arena.region[n];
+	memset(r->hva, BLANK, r->size);
+	return dirty_add(&l->d, gpa, r->hva, r->size) ? NULL : r->hva;
+}
+
+int log_ready(struct logged *l, size_t shift)
+{
+	int err = dev_set_mem(l->g.fd, &l->g.arena);
+
+	if (!err)
+		err = bitmap_init(&l->log, dirty_top(&l->g), shift);
+	return err ? err : dirty_log_on(&l->g, &l->log);
+}
+
+void log_teardown(struct logged *l)
+{
+	guest_stop(&l->g);
+	dirty_free(&l->d);
+	bitmap_free(&l->log);
+}
+
+void log_watch(struct logged *l)
+{
+	unsigned int i;
+
+	bitmap_clear(&l->log);
+	dirty_begin(&l->d);
+	for (i = 0; i < VQ_MAX; i++)
+		l->from[i] = l->g.vq[i].used_idx;
+}
+
+void log_mark_rings(struct logged *l)
+{
+	unsigned int i;
+
+	for (i = 0; i < VQ_MAX; i++)
+		dirty_mark_used(&l->d, &l->g, i, l->from[i],
+				l->g.vq[i].used_idx);
+}
+
+bool log_exact(struct logged *l)
+{
+	log_mark_rings(l);
+	return dirty_exact(&l->d, &l->log);
+}
+
+bool log_exact_at_end(struct logged *l)
+{
+	return !guest_attach(&l->g, -1) && log_exact(l);
+}
