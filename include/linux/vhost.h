@@ -13,7 +13,9 @@
  * each ring, gives an eventfd for either direction of notification, and ends
  * by attaching a backend to each ring. Addresses of rings are addresses in
  * the owner's address space; what the guest writes into descriptors is
- * translated by the memory table.
+ * translated by the memory table. For a guest that has an IOMMU
+ * (VIRTIO_F_ACCESS_PLATFORM) both are translated by what the owner writes to
+ * the device when it is asked. Documentation/vhost.txt has all the rules.
  */
 #ifndef _LINUX_VHOST_H
 #define _LINUX_VHOST_H
@@ -57,6 +59,9 @@ struct vhost_vring_file {
  * @avail_user_addr: available ring (packed: driver event), 2-byte aligned
  * @log_guest_addr: guest-physical address under which writes to the used
  *	ring enter the dirty log, 4-byte aligned
+ *
+ * With VIRTIO_F_ACCESS_PLATFORM the first three are addresses to be
+ * translated, and @log_guest_addr has no meaning.
  */
 struct vhost_vring_addr {
 	unsigned int index;
@@ -86,7 +91,11 @@ struct vhost_vring_worker {
 	unsigned int worker_id;
 };
 
-/* One translation, or the lack of one, between the device and its owner. */
+/*
+ * One translation, or the lack of one, between the device and its owner: @size
+ * bytes from @iova on are at @uaddr in the owner's memory. A miss has neither
+ * size nor uaddr.
+ */
 struct vhost_iotlb_msg {
 	__u64 iova;
 	__u64 size;
@@ -107,7 +116,10 @@ struct vhost_iotlb_msg {
 #define VHOST_IOTLB_MSG 0x1
 #define VHOST_IOTLB_MSG_V2 0x2
 
-/* What read() and write() of the device carry, first form. */
+/*
+ * What read() and write() of the device carry, first form: 72 bytes on 64 bit,
+ * which 32-bit programs of a 64-bit kernel can't rely on.
+ */
 struct vhost_msg {
 	int type;
 	union {
@@ -184,13 +196,16 @@ struct vhost_features_array {
  */
 #define VHOST_VIRTIO 0xAF
 
-/* Bits offered, bits accepted. Need no owner. */
+/*
+ * Bits offered, bits accepted. Need no owner. While rings run, only
+ * VHOST_F_LOG_ALL may change.
+ */
 #define VHOST_GET_FEATURES	_IOR(VHOST_VIRTIO, 0x00, __u64)
 #define VHOST_SET_FEATURES	_IOW(VHOST_VIRTIO, 0x00, __u64)
 
 /* Tie the device to the caller's address space; EBUSY if it is tied. */
 #define VHOST_SET_OWNER		_IO(VHOST_VIRTIO, 0x01)
-/* Back to the state after open(), by the owner only. */
+/* Back to the state after open(), without owner; by the owner only. */
 #define VHOST_RESET_OWNER	_IO(VHOST_VIRTIO, 0x02)
 
 /* The guest's memory; may be replaced while rings run. */
