@@ -99,6 +99,17 @@ static void tx_iter(struct vhost_net_vq *nvq, struct vhost_chain *chain,
 		      chain->out_len - surplus);
 }
 
+/*
+ * Flush, and take the same packet again: when buffers are shown to the guest,
+ * translations of those at hand are let go of.
+ */
+static enum tx_step tx_again(struct vhost_vq *vq, struct vhost_tally *tally)
+{
+	vhost_ring_rewind(&vq->ring, 1);
+	tx_flush(vq, tally);
+	return TX_GO_ON;
+}
+
 static enum tx_step tx_packet(struct vhost_vq *vq, struct vhost_chain *chain,
 			      bool batch, struct vhost_tally *tally)
 {
@@ -120,7 +131,7 @@ static enum tx_step tx_packet(struct vhost_vq *vq, struct vhost_chain *chain,
 	if (err == -ENOSPC || err == -ENOMEM) {
 		/* What is queued goes first: packets keep their order. */
 		if (vq->backend->tx_num)
-			tx_flush(vq, tally);
+			return tx_again(vq, tally);
 		err = vhost_backend_send(vq->backend, &from);
 		tally->packets += !err;
 		tally->bytes += err ? 0 : chain->out_len - nvq->hdr_len;
@@ -174,6 +185,9 @@ static bool tx_idle(struct vhost_vq *vq, struct vhost_tally *tally,
 {
 	bool more;
 
+	/* The owner can be at it while we flush. */
+	if (step == TX_WAIT_IOTLB)
+		vhost_iotlb_sleep(vq);
 	tx_flush(vq, tally);
 	switch (step) {
 	case TX_WAIT_BACKEND:
@@ -183,7 +197,6 @@ static bool tx_idle(struct vhost_vq *vq, struct vhost_tally *tally,
 		vhost_vq_queue_later(vq, VHOST_NET_TX_DELAY);
 		return false;
 	case TX_WAIT_IOTLB:
-		vhost_iotlb_sleep(vq);
 		return false;
 	default:
 		break;
