@@ -131,3 +131,48 @@ int vhost_area_write_pieces(const struct vhost_area *area, u32 at,
 	}
 	return 0;
 }
+
+/* One that is cut in two can't be read or written at once: none is, then. */
+static __virtio16 __user *find16(const struct vhost_area *area, u32 at)
+{
+	void __user *where;
+	u32 i = 0;
+
+	if (next_piece(area, &i, &at, sizeof(__virtio16), &where) !=
+	    sizeof(__virtio16))
+		return NULL;
+	return where;
+}
+
+/**
+ * vhost_area_get16_pieces() - read a 16-bit field of a part in pieces
+ * @area: the part
+ * @at: where the field is
+ * @word: where to write it
+ *
+ * Return: 0, or -EFAULT also if the part is not mapped, or if the field lies
+ * in two pieces.
+ */
+int vhost_area_get16_pieces(const struct vhost_area *area, u32 at,
+			    __virtio16 *word)
+{
+	__virtio16 __user *from = find16(area, at);
+
+	return from ? get_user(*word, from) : -EFAULT;
+}
+
+/**
+ * vhost_area_put16_pieces() - write a 16-bit field of a part in pieces
+ * @area: the part
+ * @at: where the field is
+ * @word: what to write
+ *
+ * Return: as vhost_area_get16_pieces().
+ */
+int vhost_area_put16_pieces(const struct vhost_area *area, u32 at,
+			    __virtio16 word)
+{
+	__virtio16 __user *to = find16(area, at);
+
+	return to ? put_user(word, to) : -EFAULT;
+}

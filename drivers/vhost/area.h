@@ -12,6 +12,7 @@
 #include <linux/types.h>
 #include <linux/uaccess.h>
 #include <linux/uio.h>
+#include <linux/virtio_types.h>
 
 /**
  * struct vhost_area - one part of a ring
@@ -41,6 +42,11 @@ int vhost_area_read_pieces(const struct vhost_area *area, u32 at, void *to,
 			   u32 len);
 int vhost_area_write_pieces(const struct vhost_area *area, u32 at,
 			    const void *from, u32 len);
+
+int vhost_area_get16_pieces(const struct vhost_area *area, u32 at,
+			    __virtio16 *word);
+int vhost_area_put16_pieces(const struct vhost_area *area, u32 at,
+			    __virtio16 word);
 
 static inline bool vhost_area_mapped(const struct vhost_area *area)
 {

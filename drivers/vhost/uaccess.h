@@ -50,7 +50,7 @@ static inline int vhost_ring_get16(const struct vhost_ring *ring,
 	if (likely(area->base))
 		err = get_user(word, (__virtio16 __user *)(area->base + at));
 	else
-		err = vhost_area_read_pieces(area, at, &word, sizeof(word));
+		err = vhost_area_get16_pieces(area, at, &word);
 	if (unlikely(err))
 		return -EFAULT;
 	*val = vhost16_to_cpu(ring, word);
@@ -65,7 +65,7 @@ static inline int vhost_ring_put16(const struct vhost_ring *ring,
 
 	if (likely(area->base))
 		return put_user(word, (__virtio16 __user *)(area->base + at));
-	return vhost_area_write_pieces(area, at, &word, sizeof(word));
+	return vhost_area_put16_pieces(area, at, word);
 }
 
 static inline int vhost_copy_in(void *to, const void __user *from,
