@@ -22,8 +22,8 @@
 
 /* Bits of one word; the bitmap is a row of bytes, lowest bit first. */
 #define WORD_BITS	32
-/* How often a page of the bitmap may vanish before we believe it. */
-#define FAULT_TRIES	8
+/* How often a bit may fail to be set before we believe it. */
+#define SET_TRIES	64
 
 /**
  * vhost_log_covers() - is there a bit for each page of a range?
@@ -86,13 +86,18 @@ static int set_bits(u32 __user *word, u32 mask)
 {
 	int tries, err, old;
 
-	for (tries = 0; tries < FAULT_TRIES; tries++) {
+	for (tries = 0; tries < SET_TRIES; tries++) {
 		pagefault_disable();
 		err = arch_futex_atomic_op_inuser(FUTEX_OP_OR, mask, &old,
 						  word);
 		pagefault_enable();
-		if (err != -EFAULT)
-			return err;
+		if (!err)
+			return 0;
+		/* Too many others at the same word, on some architectures. */
+		if (err == -EAGAIN) {
+			cond_resched();
+			continue;
+		}
 		if (fault_in_safe_writeable((char __user *)word, sizeof(*word)))
 			return -EFAULT;
 	}
