@@ -66,6 +66,7 @@ static void insert(struct vhost_iotlb *iotlb, struct vhost_map *map)
 	list_add_tail(&map->age,
 		      map->answer ? &iotlb->answers : &iotlb->others);
 	iotlb->num++;
+	iotlb->num_answers += map->answer;
 }
 
 static void remove(struct vhost_iotlb *iotlb, struct vhost_map *map)
@@ -73,6 +74,7 @@ static void remove(struct vhost_iotlb *iotlb, struct vhost_map *map)
 	map_tree_remove(map, &iotlb->tree);
 	list_del(&map->age);
 	iotlb->num--;
+	iotlb->num_answers -= map->answer;
 }
 
 /* The list is not to be used again. */
@@ -84,14 +86,18 @@ static void free_maps(struct list_head *maps)
 		kfree(map);
 }
 
-/* What is to be dropped next: what can be had again goes first. */
+/*
+ * What is to be dropped next: what can be had again goes first. But a few
+ * answers have to have room beside each other, or a buffer that needs several
+ * never has them all.
+ */
 static void evict(struct vhost_iotlb *iotlb, struct list_head *gone)
 {
-	struct list_head *from = &iotlb->answers;
+	struct list_head *from = &iotlb->others;
 	struct vhost_map *map;
 
-	if (list_empty(from))
-		from = &iotlb->others;
+	if (iotlb->num_answers > iotlb->num / 4 || list_empty(from))
+		from = &iotlb->answers;
 	map = list_first_entry(from, struct vhost_map, age);
 	remove(iotlb, map);
 	list_add(&map->age, gone);
@@ -261,19 +267,13 @@ static void add(struct vhost_device *device, struct vhost_map *new)
 	free_maps(&gone);
 }
 
-static int check_range(const struct vhost_iotlb_msg *msg, u64 *last)
-{
-	if (!msg->size ||
-	    check_add_overflow(msg->iova, msg->size - 1, last))
-		return -EFAULT;
-	return 0;
-}
-
-static struct vhost_map *map_from_msg(const struct vhost_iotlb_msg *msg,
-				      u64 last)
+static struct vhost_map *map_from_msg(const struct vhost_iotlb_msg *msg)
 {
 	struct vhost_map *map;
+	u64 last;
 
+	if (!msg->size || check_add_overflow(msg->iova, msg->size - 1, &last))
+		return ERR_PTR(-EFAULT);
 	if (msg->uaddr > ULONG_MAX || msg->size > ULONG_MAX ||
 	    !access_ok((void __user *)(unsigned long)msg->uaddr, msg->size))
 		return ERR_PTR(-EFAULT);
@@ -303,14 +303,11 @@ int vhost_iotlb_update(struct vhost_device *device,
 {
 	struct vhost_iotlb *iotlb = &device->iotlb;
 	struct vhost_map *new, *spare;
-	u64 last;
-	int err;
 
 	lockdep_assert_held(&device->mutex);
-	err = iotlb->on ? check_range(msg, &last) : -EFAULT;
-	if (err)
-		return err;
-	new = map_from_msg(msg, last);
+	if (!iotlb->on)
+		return -EFAULT;
+	new = map_from_msg(msg);
 	if (IS_ERR(new))
 		return PTR_ERR(new);
 	spare = kzalloc(sizeof(*spare), GFP_KERNEL_ACCOUNT);
@@ -323,7 +320,10 @@ int vhost_iotlb_update(struct vhost_device *device,
 	if (known(device, new)) {
 		kfree(new);
 	} else {
-		if (cut_range(iotlb, new->first, new->last, &spare))
+		bool cut = cut_range(iotlb, new->first, new->last, &spare);
+
+		/* What was evicted may be in use without being in the tree. */
+		if (cut || iotlb->evicted)
 			wait_for_users(device, new->first, new->last);
 		add(device, new);
 	}
@@ -336,22 +336,24 @@ int vhost_iotlb_update(struct vhost_device *device,
  * @device: the device
  * @msg: which ones: all that overlap its range go, whole
  *
- * None of them is in use any more on return.
+ * None of them is in use any more on return. A size of 0 stands for 2^64, and
+ * a range past the end of the address space ends there: to take back too
+ * little would be worse than to take back too much.
  *
  * Context: under device->mutex; may sleep.
- * Return: 0, or -EFAULT without range or IOTLB.
+ * Return: 0, or -EFAULT without IOTLB.
  */
 int vhost_iotlb_invalidate(struct vhost_device *device,
 			   const struct vhost_iotlb_msg *msg)
 {
 	struct vhost_iotlb *iotlb = &device->iotlb;
 	u64 last;
-	int err;
 
 	lockdep_assert_held(&device->mutex);
-	err = iotlb->on ? check_range(msg, &last) : -EFAULT;
-	if (err)
-		return err;
+	if (!iotlb->on)
+		return -EFAULT;
+	if (!msg->size || check_add_overflow(msg->iova, msg->size - 1, &last))
+		last = U64_MAX;
 
 	iotlb->invalidates++;
 	cut_range(iotlb, msg->iova, last, NULL);

@@ -111,6 +111,7 @@ struct vhost_misses {
  * @answers: those that answered a miss, oldest first: they can be had again
  * @others: those that were given unasked, oldest first
  * @num: how many there are
+ * @num_answers: how many of them answered a miss
  * @untold: misses that the owner has not read of
  * @wait: who waits for those
  * @updates: translations given
@@ -124,6 +125,7 @@ struct vhost_iotlb {
 	struct list_head answers;
 	struct list_head others;
 	u32 num;
+	u32 num_answers;
 	u32 untold;
 	wait_queue_head_t wait;
 	unsigned long updates;

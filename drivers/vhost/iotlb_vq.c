@@ -98,8 +98,12 @@ void vhost_iotlb_leave(struct vhost_vq *vq)
 	if (!vq->pins.inside)
 		return;
 	vq->pins.inside = false;
-	/* Who still sees the pins waits for the mutex, and in vain: no harm. */
-	WRITE_ONCE(vq->pins.num, 0);
+	/*
+	 * After all that was done through the pins; pairs with the look in
+	 * vhost_iotlb_pinned(). Who still sees them waits for the mutex, and
+	 * in vain: no harm.
+	 */
+	smp_store_release(&vq->pins.num, 0);
 	mutex_unlock(&vq->pins.mutex);
 }
 
@@ -130,7 +134,7 @@ void vhost_iotlb_renew(struct vhost_vq *vq)
  */
 bool vhost_iotlb_pinned(const struct vhost_vq *vq, u64 first, u64 last)
 {
-	u16 i, num = READ_ONCE(vq->pins.num);
+	u16 i, num = smp_load_acquire(&vq->pins.num);
 
 	lockdep_assert_held(&vq->device->iotlb.lock);
 	for (i = 0; i < num; i++)
@@ -427,6 +431,7 @@ bool vhost_iotlb_asked(const struct vhost_vq *vq, u64 first, u64 last)
 void vhost_iotlb_answer(struct vhost_vq *vq, u64 first, u64 last)
 {
 	struct vhost_misses *misses = &vq->misses;
+	bool hit = false;
 	u16 i = 0;
 
 	lockdep_assert_held(&vq->device->iotlb.lock);
@@ -442,8 +447,15 @@ void vhost_iotlb_answer(struct vhost_vq *vq, u64 first, u64 last)
 		/* If not all of the page has come, the rest is asked for. */
 		if (misses->stopped &&
 		    PAGE_OF(iova) == PAGE_OF(misses->stopped_at))
-			misses->wake = true;
+			hit = true;
 	}
+	if (misses->stopped && misses->stopped_at >= first &&
+	    misses->stopped_at <= last)
+		hit = true;
+	/* Should the owner not come back, the ring goes on all the same. */
+	if (hit && !misses->wake)
+		mod_delayed_work(system_wq, &vq->later, 1);
+	misses->wake |= hit;
 	if (misses->wake && (!misses->num || misses->answered >= ANSWER_RUN))
 		wake_ring(vq);
 }

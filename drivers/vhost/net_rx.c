@@ -248,6 +248,9 @@ static bool rx_idle(struct vhost_vq *vq, enum rx_step step)
 	bool more;
 	u32 len;
 
+	/* The owner can be at it while we publish. */
+	if (step == RX_NO_IOTLB)
+		vhost_iotlb_sleep(vq);
 	vhost_vq_complete(vq);
 	if (step == RX_NO_PACKET) {
 		/*
@@ -261,10 +264,8 @@ static bool rx_idle(struct vhost_vq *vq, enum rx_step step)
 		vhost_watch_stop(&to_net_vq(vq)->sock_watch);
 		return true;
 	}
-	if (step == RX_NO_IOTLB) {
-		vhost_iotlb_sleep(vq);
+	if (step == RX_NO_IOTLB)
 		return false;
-	}
 	more = vhost_ring_kick_on(vq) && step == RX_NO_BUFFER;
 	if (more)
 		vhost_ring_kick_off(vq);

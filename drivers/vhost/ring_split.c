@@ -356,7 +356,8 @@ static enum vhost_fetch ask_ahead(struct vhost_vq *vq,
 	u32 descs = chain->descs;
 	u16 head;
 
-	while (++off < ring->run_num && descs < VHOST_MAX_IOV) {
+	while (++off < ring->run_num && descs < VHOST_MAX_IOV &&
+	       vq->misses.num < VHOST_MISSES) {
 		head = vhost16_to_cpu(ring, ring->heads[off]);
 		if (head >= ring->num)
 			break;

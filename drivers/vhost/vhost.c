@@ -337,14 +337,18 @@ static int alloc_iotlb(struct vhost_device *device)
 
 		mutex_lock(&vq->mutex);
 		err = vhost_iotlb_alloc(vq);
-		/* It was in use before, and stays so. */
-		if (err && !vq->iotlb)
-			vhost_iotlb_free(vq);
 		mutex_unlock(&vq->mutex);
 		if (err)
-			return err;
+			goto free_iotlb;
 	}
 	return 0;
+
+free_iotlb:
+	/* What is in use has been there before, and stays. */
+	for (i = 0; i < device->num_vqs; i++)
+		if (!device->vqs[i]->iotlb)
+			vhost_iotlb_free(device->vqs[i]);
+	return err;
 }
 
 /**

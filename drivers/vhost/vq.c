@@ -336,6 +336,8 @@ bool vhost_vq_covered(const struct vhost_vq *vq, unsigned long base,
 		      const struct vhost_mem *mem, bool data)
 {
 	lockdep_assert_held(&vq->mutex);
+	/* With an IOTLB the used ring is logged by the table, too. */
+	data |= vq->iotlb && vq->log.used;
 	return (!data || vhost_log_covers_mem(base, mem)) &&
 	       vhost_log_covers_used(vq, base);
 }
@@ -390,12 +392,12 @@ int vhost_vq_start(struct vhost_vq *vq, struct vhost_backend *backend)
 
 	lockdep_assert_held(&vq->mutex);
 	err = sync_ring(vq);
+	vhost_log_flush(vq);
 	if (err == -EAGAIN)
 		vhost_iotlb_sleep(vq);
 	else if (err)
 		return -EFAULT;
 
-	vhost_log_flush(vq);
 	vq->backend = backend;
 	vq->state = VHOST_VQ_RUNNING;
 	vq->broken = VHOST_OK;
@@ -519,7 +521,8 @@ bool vhost_vq_begin_turn(struct vhost_vq *vq)
 	vq->failed = false;
 	err = sync_ring(vq);
 	if (likely(!err)) {
-		vhost_iotlb_enter(vq);
+		if (unlikely(vq->iotlb))
+			vhost_iotlb_enter(vq);
 		return true;
 	}
 	if (err == -EAGAIN)
@@ -545,8 +548,10 @@ void vhost_vq_end_turn(struct vhost_vq *vq, const struct vhost_tally *tally)
 		vq->state = VHOST_VQ_RUNNING;
 		vq->broken = VHOST_OK;
 	}
-	vhost_iotlb_leave(vq);
-	vhost_log_flush(vq);
+	if (unlikely(vq->pins.inside))
+		vhost_iotlb_leave(vq);
+	if (unlikely(vq->log.mask || vq->log.wrote))
+		vhost_log_flush(vq);
 	vhost_stats_add(&vq->stats, tally);
 	vhost_vq_report(vq);
 }
@@ -567,7 +572,8 @@ void vhost_vq_complete(struct vhost_vq *vq)
 	/* Who sees a bad buffer come back has been told of it. */
 	vhost_vq_report(vq);
 	/* The guest may take the buffers' translations back at once. */
-	vhost_iotlb_renew(vq);
+	if (unlikely(vq->pins.inside))
+		vhost_iotlb_renew(vq);
 	if (vhost_ring_publish(vq)) {
 		vhost_vq_break(vq, VHOST_BAD_RING);
 		return;
