@@ -13,7 +13,6 @@
 #include <sys/eventfd.h>
 #include <sys/ioctl.h>
 #include <sys/socket.h>
-#include <sys/stat.h>
 
 #include "guest.h"
 #include "netif.h"
@@ -173,57 +172,6 @@ TEST_F(fresh, many_devices)
 	}
 	for (i = 0; i < ARRAY_SIZE(fd); i++)
 		EXPECT_EQ(0, close(fd[i]));
-}
-
-#define CGROUP_ROOT	"/sys/fs/cgroup"
-
-static int cgroup_enter(const char *group)
-{
-	char path[256];
-	int fd, r;
-
-	snprintf(path, sizeof(path), "%s/cgroup.procs", group);
-	fd = open(path, O_WRONLY);
-	if (fd < 0)
-		return -errno;
-	r = write(fd, "0", 1) == 1 ? 0 : -errno;
-	close(fd);
-	return r;
-}
-
-/* Threads in a control group, also those of the kernel. */
-static int cgroup_threads(const char *group)
-{
-	char path[256], line[64];
-	FILE *f;
-	int n = 0;
-
-	snprintf(path, sizeof(path), "%s/cgroup.threads", group);
-	f = fopen(path, "r");
-	if (!f)
-		return -errno;
-	while (fgets(line, sizeof(line), f))
-		n++;
-	fclose(f);
-	return n;
-}
-
-/* What the worker burns is to be accounted to its owner. */
-TEST_F(fresh, worker_in_the_owners_cgroup)
-{
-	char group[128];
-
-	snprintf(group, sizeof(group), CGROUP_ROOT "/vht-%d", getpid());
-	if (mkdir(group, 0755))
-		SKIP(return, "no control groups: %s", strerror(errno));
-	ASSERT_EQ(0, cgroup_enter(group));
-	EXPECT_EQ(1, cgroup_threads(group));
-	EXPECT_EQ(0, dev_set_owner(self->fd));
-	EXPECT_EQ(2, cgroup_threads(group));
-	EXPECT_EQ(0, dev_ioctl(self->fd, VHOST_RESET_OWNER, NULL));
-	EXPECT_EQ(1, cgroup_threads(group));
-	EXPECT_EQ(0, cgroup_enter(CGROUP_ROOT));
-	EXPECT_EQ(0, rmdir(group));
 }
 
 /* A device with an owner and nothing else. */

@@ -144,6 +144,38 @@ int dev_set_backend(int fd, unsigned int index, int backend)
 	return dev_vring_file(fd, VHOST_NET_SET_BACKEND, index, backend);
 }
 
+int dev_new_worker(int fd)
+{
+	struct vhost_worker_state s = { .worker_id = ~0u };
+	int r = dev_ioctl(fd, VHOST_NEW_WORKER, &s);
+
+	return r < 0 ? r : (int)s.worker_id;
+}
+
+int dev_free_worker(int fd, unsigned int id)
+{
+	struct vhost_worker_state s = { .worker_id = id };
+
+	return dev_ioctl(fd, VHOST_FREE_WORKER, &s);
+}
+
+int dev_attach_worker(int fd, unsigned int index, unsigned int id)
+{
+	struct vhost_vring_worker w = { .index = index, .worker_id = id };
+
+	return dev_ioctl(fd, VHOST_ATTACH_VRING_WORKER, &w);
+}
+
+int dev_get_worker(int fd, unsigned int index)
+{
+	struct vhost_vring_worker w = { .index = index, .worker_id = ~0u };
+	int r = dev_ioctl(fd, VHOST_GET_VRING_WORKER, &w);
+
+	if (r < 0)
+		return r;
+	return w.index == index ? (int)w.worker_id : -EPROTO;
+}
+
 int dev_setup_vq(int fd, const struct vq *vq)
 {
 	const struct {

@@ -36,6 +36,12 @@ int dev_set_addr(int fd, const struct vq *vq);
 int dev_set_addr_log(int fd, const struct vq *vq, __u64 log_gpa);
 int dev_set_backend(int fd, unsigned int index, int backend);
 
+/* The new worker's number. */
+int dev_new_worker(int fd);
+int dev_free_worker(int fd, unsigned int id);
+int dev_attach_worker(int fd, unsigned int index, unsigned int id);
+int dev_get_worker(int fd, unsigned int index);
+
 /* NUM, BASE, ADDR and the three eventfds of one ring. */
 int dev_setup_vq(int fd, const struct vq *vq);
 
