@@ -98,8 +98,10 @@ static int add_region(struct guest *g, unsigned int region, size_t size)
 	int r;
 
 	r = arena_add(a, region_gpa[region] + g->cfg.gpa, size);
-	if (r >= 0 && g->cfg.identity)
+	if (r >= 0 && g->cfg.identity) {
 		a->region[r].gpa = (uintptr_t)a->region[r].hva;
+		a->region[r].bus = a->region[r].gpa;
+	}
 	return r;
 }
 

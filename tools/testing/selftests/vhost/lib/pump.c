@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0
 #include <errno.h>
+#include <limits.h>
 #include <stdio.h>
 #include <string.h>
 
@@ -8,6 +9,7 @@
 
 #define PUMP_BURST	16
 #define PUMP_OUT	64	/* transmit buffers under way at most */
+#define PUMP_IN		128	/* frames for the guest, if they are counted */
 #define WAIT_MS		100
 
 static bool flag(const bool *f)
@@ -75,7 +77,7 @@ static int feed_guest(struct pump *p)
 	size_t len;
 	int i;
 
-	for (i = 0; i < PUMP_BURST; i++) {
+	for (i = 0; i < PUMP_BURST && p->fed - p->received < p->in_max; i++) {
 		len = p->in_len(p->in_seq);
 		frame_build(frame, len, FRAME_TO_GUEST, p->in_seq++);
 		/* Whether it gets through does not matter. */
@@ -136,21 +138,28 @@ static void *pump_main(void *arg)
 	return NULL;
 }
 
-int pump_start_sized(struct pump *p, struct guest *g,
-		     size_t (*in_len)(__u32 seq))
+static int start(struct pump *p, struct guest *g,
+		 size_t (*in_len)(__u32 seq), int in_max)
 {
 	int r;
 
 	memset(p, 0, sizeof(*p));
 	p->g = g;
 	p->in_len = in_len;
+	p->in_max = in_max;
 	r = guest_post(g, g->pool[VQ_RX].n / 2);
 	return r < 0 ? r : -pthread_create(&p->thread, NULL, pump_main, p);
 }
 
 int pump_start(struct pump *p, struct guest *g)
 {
-	return pump_start_sized(p, g, in_len_default);
+	return start(p, g, in_len_default, INT_MAX);
+}
+
+int pump_start_sized(struct pump *p, struct guest *g,
+		     size_t (*in_len)(__u32 seq))
+{
+	return start(p, g, in_len, PUMP_IN);
 }
 
 void pump_pause(struct pump *p)

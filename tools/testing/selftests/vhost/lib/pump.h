@@ -27,10 +27,14 @@ struct pump {
 	__u32 seq;
 	__u32 in_seq;
 	size_t (*in_len)(__u32 seq);	/* of frames for the guest */
+	int in_max;	/* of those under way */
 };
 
 int pump_start(struct pump *p, struct guest *g);
-/* The same, with other frames for the guest than the small ones. */
+/*
+ * The same, with other frames for the guest than the small ones, and no more
+ * of them at a time than a backend can keep for it.
+ */
 int pump_start_sized(struct pump *p, struct guest *g,
 		     size_t (*in_len)(__u32 seq));
 /* Keep the hands off the guest until pump_resume(); frames still arrive. */

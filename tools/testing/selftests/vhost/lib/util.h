@@ -33,6 +33,10 @@ __u64 rnd(__u64 *state);
 __u64 eventfd_drain(int fd);
 bool eventfd_wait(int fd, int ms);
 
+/* A file descriptor through a socket; 0 or -errno, and the descriptor or -1. */
+int pass_fd(int sock, int fd);
+int take_fd(int sock);
+
 /* Set when the distribution's own driver is under test. */
 bool stock_driver(void);
 bool test_selected(const char *name);
