@@ -53,4 +53,15 @@ static_assert(VHOST_GET_VRING_WORKER == 0xc008af16);
 static_assert(VHOST_SET_FORK_FROM_OWNER == 0x4001af84);
 static_assert(VHOST_GET_FORK_FROM_OWNER == 0x8001af85);
 
+static_assert(sizeof(struct vhost_v3_vring_addr) == 16);
+static_assert(offsetof(struct vhost_v3_vring_addr, user_addr) == 8);
+static_assert(VHOST_V3_GET_FEATURES == 0x8004af00);
+static_assert(VHOST_V3_ACK_FEATURES == 0x4004af00);
+static_assert(VHOST_V3_SET_VRING_DESC == 0x4010af11);
+static_assert(VHOST_V3_SET_VRING_USED == 0x4010af12);
+static_assert(VHOST_V3_SET_VRING_AVAIL == 0x4010af13);
+static_assert(VHOST_V3_SET_VRING_BASE == 0x4008af14);
+static_assert(VHOST_V3_GET_VRING_BASE == 0xc008af14);
+static_assert(VHOST_V3_NET_SET_SOCKET == 0x4004af30);
+
 #endif

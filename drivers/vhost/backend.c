@@ -52,6 +52,37 @@ static int alloc_run(struct vhost_backend *backend)
 }
 
 /**
+ * vhost_backend_create() - make a file a backend
+ * @file: a raw packet socket or a tap; the backend has its own hold on it
+ * @transmit: packets will be sent to it, not received from it
+ *
+ * Return: the backend; -ENOTSOCK for anything else; -ENOMEM.
+ */
+struct vhost_backend *vhost_backend_create(struct file *file, bool transmit)
+{
+	struct vhost_backend *backend;
+	int err;
+
+	backend = kzalloc(sizeof(*backend), GFP_KERNEL_ACCOUNT);
+	if (!backend)
+		return ERR_PTR(-ENOMEM);
+	backend->transmit = transmit;
+	backend->file = get_file(file);
+	err = find_socket(backend);
+	if (err)
+		goto put_file;
+	err = alloc_run(backend);
+	if (err)
+		goto put_file;
+	return backend;
+
+put_file:
+	fput(backend->file);
+	kfree(backend);
+	return ERR_PTR(err);
+}
+
+/**
  * vhost_backend_open() - make a file descriptor a backend
  * @fd: a raw packet socket or a tap
  * @transmit: packets will be sent to it, not received from it
@@ -63,30 +94,14 @@ static int alloc_run(struct vhost_backend *backend)
 struct vhost_backend *vhost_backend_open(int fd, bool transmit)
 {
 	struct vhost_backend *backend;
-	int err;
+	struct file *file;
 
-	backend = kzalloc(sizeof(*backend), GFP_KERNEL_ACCOUNT);
-	if (!backend)
-		return ERR_PTR(-ENOMEM);
-	backend->transmit = transmit;
-	backend->file = fget(fd);
-	if (!backend->file) {
-		err = -ENOTSOCK;
-		goto free_backend;
-	}
-	err = find_socket(backend);
-	if (err)
-		goto put_file;
-	err = alloc_run(backend);
-	if (err)
-		goto put_file;
+	file = fget(fd);
+	if (!file)
+		return ERR_PTR(-ENOTSOCK);
+	backend = vhost_backend_create(file, transmit);
+	fput(file);
 	return backend;
-
-put_file:
-	fput(backend->file);
-free_backend:
-	kfree(backend);
-	return ERR_PTR(err);
 }
 
 /**

@@ -67,6 +67,7 @@ struct vhost_backend {
 
 /* backend.c APIs: */
 struct vhost_backend *vhost_backend_open(int fd, bool transmit);
+struct vhost_backend *vhost_backend_create(struct file *file, bool transmit);
 void vhost_backend_close(struct vhost_backend *backend);
 void vhost_backend_set_header(struct vhost_backend *backend, u8 hdr_len,
 			      bool little_endian);

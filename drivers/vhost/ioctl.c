@@ -19,12 +19,6 @@ module_param(max_mem_regions, uint, 0444);
 MODULE_PARM_DESC(max_mem_regions,
 		 "Maximum number of regions in a memory table (default: 512)");
 
-/* ioctls that name a ring in their first field. */
-struct vring_ioctl {
-	unsigned int cmd;
-	long (*fn)(struct vhost_vq *vq, void __user *argp);
-};
-
 static long get_features(struct vhost_device *device, void __user *argp)
 {
 	const u64 *features = device->ops->features;
@@ -296,7 +290,7 @@ static const struct vhost_ioctl device_ioctls[] = {
 	{ VHOST_GET_FORK_FROM_OWNER, false, vhost_ioctl_get_fork },
 };
 
-static const struct vring_ioctl vring_ioctls[] = {
+static const struct vhost_vring_ioctl vring_ioctls[] = {
 	{ VHOST_SET_VRING_NUM, set_vring_num },
 	{ VHOST_SET_VRING_BASE, set_vring_base },
 	{ VHOST_GET_VRING_BASE, get_vring_base },
@@ -308,6 +302,18 @@ static const struct vring_ioctl vring_ioctls[] = {
 	{ VHOST_GET_VRING_WORKER, vhost_ioctl_get_worker },
 };
 
+static const struct vhost_vring_ioctl *
+find_vring_ioctl(const struct vhost_device *device, unsigned int cmd)
+{
+	size_t i;
+
+	cmd = vhost_v3_rename(device, cmd);
+	for (i = 0; i < ARRAY_SIZE(vring_ioctls); i++)
+		if (vring_ioctls[i].cmd == cmd)
+			return &vring_ioctls[i];
+	return vhost_v3_vring_ioctl(cmd);
+}
+
 /*
  * Whatever is no ioctl of the device is taken for one of a ring, also if no
  * ring knows it: clients have come to rely on which error they get.
@@ -315,9 +321,9 @@ static const struct vring_ioctl vring_ioctls[] = {
 static long vring_ioctl(struct vhost_device *device, unsigned int cmd,
 			void __user *argp)
 {
+	const struct vhost_vring_ioctl *entry;
 	struct vhost_vq *vq;
 	u32 index;
-	size_t i;
 	long r;
 
 	if (vhost_device_check_owner(device))
@@ -328,15 +334,13 @@ static long vring_ioctl(struct vhost_device *device, unsigned int cmd,
 		return -ENOBUFS;
 	vq = device->vqs[array_index_nospec(index, device->num_vqs)];
 
-	for (i = 0; i < ARRAY_SIZE(vring_ioctls); i++) {
-		if (vring_ioctls[i].cmd != cmd)
-			continue;
-		mutex_lock(&vq->mutex);
-		r = vring_ioctls[i].fn(vq, argp);
-		mutex_unlock(&vq->mutex);
-		return r;
-	}
-	return -ENOIOCTLCMD;
+	entry = find_vring_ioctl(device, cmd);
+	if (!entry)
+		return -ENOIOCTLCMD;
+	mutex_lock(&vq->mutex);
+	r = entry->fn(vq, argp);
+	mutex_unlock(&vq->mutex);
+	return r;
 }
 
 /**
@@ -380,8 +384,12 @@ long vhost_ioctl_run(struct vhost_device *device,
 long vhost_ioctl(struct vhost_device *device, unsigned int cmd,
 		 void __user *argp)
 {
-	long r = vhost_ioctl_run(device, device_ioctls,
-				 ARRAY_SIZE(device_ioctls), cmd, argp);
+	long r;
 
+	vhost_v3_note(device, cmd);
+	r = vhost_ioctl_run(device, device_ioctls, ARRAY_SIZE(device_ioctls),
+			    cmd, argp);
+	if (r == -ENOIOCTLCMD)
+		r = vhost_v3_ioctl(device, cmd, argp);
 	return r == -ENOIOCTLCMD ? vring_ioctl(device, cmd, argp) : r;
 }

@@ -17,9 +17,20 @@ static long set_backend(struct vhost_device *device, void __user *argp)
 	return vhost_net_set_backend(net, backend.index, backend.fd);
 }
 
+static long set_socket(struct vhost_device *device, void __user *argp)
+{
+	struct vhost_net *net = container_of(device, struct vhost_net, device);
+	int fd;
+
+	if (get_user(fd, (int __user *)argp))
+		return -EFAULT;
+	return vhost_net_set_socket(net, fd);
+}
+
 /* The owner is checked after the argument: that order is part of the deal. */
 static const struct vhost_ioctl net_ioctls[] = {
 	{ VHOST_NET_SET_BACKEND, false, set_backend },
+	{ VHOST_V3_NET_SET_SOCKET, false, set_socket },
 };
 
 /**

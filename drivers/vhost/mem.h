@@ -31,12 +31,14 @@ struct vhost_region {
 /**
  * struct vhost_mem - a memory table
  * @num: regions
+ * @blank: not set by anybody, but left by VHOST_RESET_OWNER
  * @shared: some of the owner's memory is in more than one region
  * @by_hva: all regions in order of @hva, for the way back
  * @regions: in order of @first, none overlapping its neighbour
  */
 struct vhost_mem {
 	u32 num;
+	bool blank;
 	bool shared;
 	struct vhost_region *by_hva;
 	struct vhost_region regions[];

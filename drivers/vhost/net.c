@@ -43,7 +43,13 @@ static void set_header(struct vhost_net_vq *nvq, struct vhost_backend *backend)
 				 nvq->vq.ring.little_endian);
 }
 
-static struct vhost_backend *detach(struct vhost_net_vq *nvq)
+/**
+ * vhost_net_detach() - stop a ring
+ * @nvq: the ring
+ *
+ * Return: its backend, to be closed; NULL if there was none.
+ */
+struct vhost_backend *vhost_net_detach(struct vhost_net_vq *nvq)
 {
 	struct vhost_backend *old;
 
@@ -61,7 +67,7 @@ static void net_stop(struct vhost_device *device)
 	int i;
 
 	for (i = 0; i < VHOST_NET_VQS; i++)
-		vhost_backend_close(detach(&net->net_vqs[i]));
+		vhost_backend_close(vhost_net_detach(&net->net_vqs[i]));
 }
 
 static const struct vhost_device_ops net_ops = {
@@ -152,7 +158,7 @@ int vhost_net_set_backend(struct vhost_net *net, unsigned int index, int fd)
 
 	if (fd != VHOST_FILE_UNBIND)
 		return attach(nvq, fd);
-	vhost_backend_close(detach(nvq));
+	vhost_backend_close(vhost_net_detach(nvq));
 	return 0;
 }
 

@@ -81,11 +81,15 @@ static inline bool vhost_net_may_go_on(const struct vhost_tally *tally)
 }
 
 /* net.c APIs: */
+struct vhost_backend *vhost_net_detach(struct vhost_net_vq *nvq);
 int vhost_net_set_backend(struct vhost_net *net, unsigned int index, int fd);
 
 /* ioctl_net.c APIs: */
 long vhost_net_ioctl(struct vhost_net *net, unsigned int cmd,
 		     void __user *argp);
+
+/* net_v3.c APIs: */
+int vhost_net_set_socket(struct vhost_net *net, int fd);
 
 /* net_tx.c APIs: */
 void vhost_net_tx(struct vhost_vq *vq);

@@ -26,6 +26,7 @@
 #ifndef VHOST_RING_H
 #define VHOST_RING_H
 
+#include <linux/bits.h>
 #include <linux/types.h>
 #include <uapi/linux/virtio_ring.h>
 
@@ -58,6 +59,8 @@ enum vhost_part {
 	VHOST_PARTS,
 };
 
+#define VHOST_ALL_PARTS	(BIT(VHOST_PARTS) - 1)
+
 /**
  * struct vhost_ring - the ring of one virtqueue, as the device sees it
  * @parts: where the ring is
@@ -65,7 +68,7 @@ enum vhost_part {
  * @little_endian: byte order of ring fields
  * @event_idx: VIRTIO_RING_F_EVENT_IDX was agreed on
  * @notify_on_empty: VIRTIO_F_NOTIFY_ON_EMPTY was agreed on
- * @placed: the owner has said where the ring is
+ * @placed: bits of the parts of which the owner has said where they are
  * @synced: start() has been done since the ring was attached
  * @kicks_off: the guest was asked not to kick
  * @call_valid: @call_idx says when need_call() was last asked
@@ -92,7 +95,7 @@ struct vhost_ring {
 	bool little_endian;
 	bool event_idx;
 	bool notify_on_empty;
-	bool placed;
+	u8 placed;
 	bool synced;
 	bool kicks_off;
 	bool call_valid;

@@ -168,8 +168,9 @@ int vhost_device_reset_owner(struct vhost_device *device)
 	mem = vhost_mem_create(NULL, 0);
 	if (IS_ERR(mem))
 		return PTR_ERR(mem);
+	mem->blank = true;
 	drop_owner(device);
-	vhost_device_set_mem(device, mem);
+	vhost_device_swap_mem(device, mem);
 	return 0;
 }
 
@@ -207,6 +208,33 @@ static bool covered(struct vhost_device *device, const unsigned long *base,
 }
 
 /**
+ * vhost_device_swap_mem() - exchange the memory table for one that will do
+ * @device: the device
+ * @mem: the new table
+ *
+ * Return: the old one, now the caller's, or NULL.
+ */
+struct vhost_mem *vhost_device_swap_mem(struct vhost_device *device,
+					struct vhost_mem *mem)
+{
+	unsigned int i;
+
+	lockdep_assert_held(&device->mutex);
+	for (i = 0; i < device->num_vqs; i++) {
+		struct vhost_vq *vq = device->vqs[i];
+
+		mutex_lock(&vq->mutex);
+		vq->mem = mem;
+		vq->last_region = NULL;
+		if (vq->backend)
+			vhost_vq_queue(vq);
+		mutex_unlock(&vq->mutex);
+	}
+	swap(device->mem, mem);
+	return mem;
+}
+
+/**
  * vhost_device_set_mem() - replace the memory table
  * @device: the device
  * @mem: the new table
@@ -218,23 +246,9 @@ static bool covered(struct vhost_device *device, const unsigned long *base,
  */
 int vhost_device_set_mem(struct vhost_device *device, struct vhost_mem *mem)
 {
-	unsigned int i;
-
-	lockdep_assert_held(&device->mutex);
 	if (!covered(device, NULL, mem, false))
 		return -EFAULT;
-	for (i = 0; i < device->num_vqs; i++) {
-		struct vhost_vq *vq = device->vqs[i];
-
-		mutex_lock(&vq->mutex);
-		vq->mem = mem;
-		vq->last_region = NULL;
-		if (vq->backend)
-			vhost_vq_queue(vq);
-		mutex_unlock(&vq->mutex);
-	}
-	vhost_mem_free(device->mem);
-	device->mem = mem;
+	vhost_mem_free(vhost_device_swap_mem(device, mem));
 	return 0;
 }
 

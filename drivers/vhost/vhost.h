@@ -127,6 +127,13 @@ struct vhost_place {
 	u64 log_addr;
 };
 
+/* Which of the two interfaces a client speaks: see ioctl_v3.c. */
+enum vhost_dialect {
+	VHOST_DIALECT_OPEN,	/* it has not shown yet */
+	VHOST_DIALECT_NOW,
+	VHOST_DIALECT_V3,
+};
+
 /**
  * struct vhost_device_ops - what a kind of device adds to the core
  * @features: feature bits it offers
@@ -152,6 +159,7 @@ struct vhost_device_ops {
  * @iotlb: translations, if the guest has an IOMMU
  * @log: to be signalled when the dirty log was written, or NULL
  * @backend_features: bits of the interface that were agreed on
+ * @dialect: which interface the client speaks
  * @workers: serve the rings; by their numbers, NULL where there is none
  */
 struct vhost_device {
@@ -164,6 +172,7 @@ struct vhost_device {
 	struct vhost_iotlb iotlb;
 	struct eventfd_ctx *log;
 	u64 backend_features;
+	enum vhost_dialect dialect;
 	struct vhost_worker *workers[VHOST_MAX_WORKERS];
 };
 
@@ -187,6 +196,8 @@ void vhost_device_destroy(struct vhost_device *device);
 int vhost_device_check_owner(struct vhost_device *device);
 int vhost_device_set_owner(struct vhost_device *device);
 int vhost_device_reset_owner(struct vhost_device *device);
+struct vhost_mem *vhost_device_swap_mem(struct vhost_device *device,
+					struct vhost_mem *mem);
 int vhost_device_set_mem(struct vhost_device *device, struct vhost_mem *mem);
 int vhost_device_set_log_base(struct vhost_device *device, unsigned long base);
 int vhost_device_set_log_fd(struct vhost_device *device, int fd);
@@ -206,6 +217,7 @@ int vhost_vq_set_num(struct vhost_vq *vq, u32 num);
 int vhost_vq_set_base(struct vhost_vq *vq, u32 base);
 u32 vhost_vq_get_base(struct vhost_vq *vq);
 int vhost_vq_place(struct vhost_vq *vq, const struct vhost_place *place);
+int vhost_vq_place_part(struct vhost_vq *vq, enum vhost_part part, u64 addr);
 void vhost_vq_unmap(struct vhost_vq *vq);
 bool vhost_vq_covered(const struct vhost_vq *vq, unsigned long base,
 		      const struct vhost_mem *mem, bool data);
@@ -243,11 +255,25 @@ struct vhost_ioctl {
 	long (*fn)(struct vhost_device *device, void __user *argp);
 };
 
+/* One that names a ring in its argument's first field. */
+struct vhost_vring_ioctl {
+	unsigned int cmd;
+	long (*fn)(struct vhost_vq *vq, void __user *argp);
+};
+
 long vhost_ioctl_run(struct vhost_device *device,
 		     const struct vhost_ioctl *table, size_t num,
 		     unsigned int cmd, void __user *argp);
 long vhost_ioctl(struct vhost_device *device, unsigned int cmd,
 		 void __user *argp);
+
+/* ioctl_v3.c APIs: */
+void vhost_v3_note(struct vhost_device *device, unsigned int cmd);
+unsigned int vhost_v3_rename(const struct vhost_device *device,
+			     unsigned int cmd);
+long vhost_v3_ioctl(struct vhost_device *device, unsigned int cmd,
+		    void __user *argp);
+const struct vhost_vring_ioctl *vhost_v3_vring_ioctl(unsigned int cmd);
 
 /*
  * The verbs of ring.h that need to know the vq

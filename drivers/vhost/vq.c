@@ -129,7 +129,7 @@ static void displace(struct vhost_vq *vq)
 {
 	int i;
 
-	vq->ring.placed = false;
+	vq->ring.placed = 0;
 	for (i = 0; i < VHOST_PARTS; i++) {
 		vq->ring.parts[i].addr = 0;
 		vhost_area_forget(&vq->ring.parts[i]);
@@ -299,13 +299,36 @@ int vhost_vq_place(struct vhost_vq *vq, const struct vhost_place *place)
 		return -EINVAL;
 	}
 
-	ring->placed = true;
+	ring->placed = VHOST_ALL_PARTS;
 	find_parts(vq);
 	/* What the guest was told last may not have moved with the ring. */
 	ring->kicks_off = false;
 	if (vq->backend)
 		vhost_vq_queue(vq);
 	return 0;
+}
+
+/**
+ * vhost_vq_place_part() - set where one part of the ring is
+ * @vq: the queue
+ * @part: which
+ * @addr: where
+ *
+ * Return: as vhost_vq_place().
+ */
+int vhost_vq_place_part(struct vhost_vq *vq, enum vhost_part part, u64 addr)
+{
+	u8 placed = vq->ring.placed | BIT(part);
+	struct vhost_place place;
+	int err;
+
+	lockdep_assert_held(&vq->mutex);
+	get_place(vq, &place);
+	place.addr[part] = addr;
+	err = vhost_vq_place(vq, &place);
+	if (!err)
+		vq->ring.placed = placed;
+	return err;
 }
 
 /**
@@ -352,7 +375,8 @@ bool vhost_vq_covered(const struct vhost_vq *vq, unsigned long base,
 int vhost_vq_check(const struct vhost_vq *vq)
 {
 	lockdep_assert_held(&vq->mutex);
-	return vq->mem && vq->ring.placed && parts_valid(vq) &&
+	return vq->mem && vq->ring.placed == VHOST_ALL_PARTS &&
+	       parts_valid(vq) &&
 	       vhost_vq_covered(vq, vq->log.base, vq->mem, vq->log.data) ?
 	       0 : -EFAULT;
 }

@@ -288,4 +288,68 @@ struct vhost_features_array {
 #define VHOST_NET_SET_BACKEND	\
 	_IOW(VHOST_VIRTIO, 0x30, struct vhost_vring_file)
 
+/*
+ * The interface of August 2009
+ *
+ * Version 3 of the patch that brought this driver into being was used before
+ * the interface above was settled, and is still served. What has the same
+ * name, number and meaning in both is not repeated here: VHOST_SET_OWNER,
+ * VHOST_RESET_OWNER, VHOST_SET_MEM_TABLE, VHOST_SET_VRING_NUM, _KICK, _CALL
+ * and _ERR. The others:
+ *
+ *	its name			its name here
+ *	--------			-------------
+ *	struct vhost_vring_addr		struct vhost_v3_vring_addr
+ *	VHOST_GET_FEATURES		VHOST_V3_GET_FEATURES
+ *	VHOST_ACK_FEATURES		VHOST_V3_ACK_FEATURES
+ *	VHOST_SET_VRING_DESC		VHOST_V3_SET_VRING_DESC
+ *	VHOST_SET_VRING_USED		VHOST_V3_SET_VRING_USED
+ *	VHOST_SET_VRING_AVAIL		VHOST_V3_SET_VRING_AVAIL
+ *	VHOST_SET_VRING_BASE		VHOST_V3_SET_VRING_BASE
+ *	VHOST_GET_VRING_BASE		VHOST_V3_GET_VRING_BASE
+ *	VHOST_NET_SET_SOCKET		VHOST_V3_NET_SET_SOCKET
+ *
+ * A program uses one of the two, and shows which by the first ioctl that only
+ * one of them has. That matters for the number of VHOST_V3_SET_VRING_BASE,
+ * which is the one of VHOST_GET_VRING_ENDIAN.
+ */
+
+/**
+ * struct vhost_v3_vring_addr - where one part of one ring is
+ * @index: which ring of the device
+ * @padding: must be zero
+ * @user_addr: the part, in the owner's address space
+ */
+struct vhost_v3_vring_addr {
+	unsigned int index;
+	unsigned int padding;
+	__u64 user_addr;
+};
+
+/* Bits offered: none. Bits accepted: none. Need no owner. */
+#define VHOST_V3_GET_FEATURES	_IOR(VHOST_VIRTIO, 0x00, __u32)
+#define VHOST_V3_ACK_FEATURES	_IOW(VHOST_VIRTIO, 0x00, __u32)
+
+/* Addresses of the ring, part by part; the used ring must be accessible. */
+#define VHOST_V3_SET_VRING_DESC	\
+	_IOW(VHOST_VIRTIO, 0x11, struct vhost_v3_vring_addr)
+#define VHOST_V3_SET_VRING_USED	\
+	_IOW(VHOST_VIRTIO, 0x12, struct vhost_v3_vring_addr)
+#define VHOST_V3_SET_VRING_AVAIL	\
+	_IOW(VHOST_VIRTIO, 0x13, struct vhost_v3_vring_addr)
+
+/* As VHOST_SET_VRING_BASE and VHOST_GET_VRING_BASE. */
+#define VHOST_V3_SET_VRING_BASE	\
+	_IOW(VHOST_VIRTIO, 0x14, struct vhost_vring_state)
+#define VHOST_V3_GET_VRING_BASE	\
+	_IOWR(VHOST_VIRTIO, 0x14, struct vhost_vring_state)
+
+/*
+ * Attach a raw packet socket to both rings, or detach it with -1. Packets on
+ * the socket have no virtio header; in the rings it has 10 bytes. After
+ * VHOST_RESET_OWNER without VHOST_SET_MEM_TABLE, guest addresses are addresses
+ * of the owner.
+ */
+#define VHOST_V3_NET_SET_SOCKET	_IOW(VHOST_VIRTIO, 0x30, int)
+
 #endif

@@ -1,0 +1,206 @@
+// SPDX-License-Identifier: GPL-2.0
+/*
+ * One packet socket for both rings, the way of the interface of 2009.
+ *
+ * What the driver does with such a socket is what it does today for a guest
+ * whose monitor wants no header on the backend, and for one that wants an
+ * interrupt whenever the ring ran empty.
+ */
+#include <linux/err.h>
+#include <linux/file.h>
+#include <linux/net.h>
+#include <linux/vhost.h>
+#include <linux/virtio_config.h>
+#include <net/sock.h>
+
+#include "net.h"
+
+static int check_socket(struct file *file)
+{
+	struct socket *sock = file ? sock_from_file(file) : NULL;
+
+	if (!sock)
+		return -ENOTSOCK;
+	if (sock->sk->sk_type != SOCK_RAW)
+		return -ESOCKTNOSUPPORT;
+	return sock->sk->sk_family == AF_PACKET ? 0 : -EPFNOSUPPORT;
+}
+
+static int open_backends(struct file *file, struct vhost_backend **backends)
+{
+	int i;
+
+	for (i = 0; i < VHOST_NET_VQS; i++) {
+		struct vhost_backend *backend =
+			vhost_backend_create(file, i == VHOST_NET_TX);
+
+		if (IS_ERR(backend))
+			return PTR_ERR(backend);
+		backends[i] = backend;
+	}
+	return 0;
+}
+
+/* Addresses that are the owner's own can't be translated or logged. */
+static int check_ring(const struct vhost_vq *vq)
+{
+	if (vhost_has(vq, VHOST_F_LOG_ALL) ||
+	    vhost_has(vq, VIRTIO_F_ACCESS_PLATFORM))
+		return -EOPNOTSUPP;
+	return vhost_vq_check(vq);
+}
+
+static int check_rings(struct vhost_net *net)
+{
+	int i, err = 0;
+
+	for (i = 0; i < VHOST_NET_VQS && !err; i++) {
+		struct vhost_vq *vq = net->vqs[i];
+
+		mutex_lock(&vq->mutex);
+		err = check_ring(vq);
+		mutex_unlock(&vq->mutex);
+	}
+	return err;
+}
+
+/*
+ * The memory table to run with. Whoever reset the device and has set none
+ * since has guest addresses that are its own: one region for all that a
+ * process can have.
+ */
+static struct vhost_mem *choose_mem(struct vhost_device *device)
+{
+	const struct vhost_memory_region all = { .memory_size = TASK_SIZE };
+
+	return device->mem->blank ? vhost_mem_create(&all, 1) : device->mem;
+}
+
+/*
+ * Attach a backend, unless its socket is attached already; whichever is not
+ * is left in *@backend.
+ */
+static int attach(struct vhost_net_vq *nvq, struct vhost_backend **backend)
+{
+	struct vhost_vq *vq = &nvq->vq;
+	struct vhost_backend *old;
+	int err = 0;
+
+	mutex_lock(&vq->mutex);
+	old = vq->backend;
+	if (!old || old->sock != (*backend)->sock) {
+		err = vhost_vq_start(vq, *backend);
+		if (!err) {
+			vhost_watch_stop(&nvq->sock_watch);
+			nvq->tries = 0;
+			*backend = old;
+		}
+	}
+	mutex_unlock(&vq->mutex);
+	return err;
+}
+
+/* As if attach() had not been. */
+static void take_back(struct vhost_net_vq *nvq, struct vhost_backend **backend)
+{
+	/* The one that ran before can't fail: its ring is in use. */
+	if (*backend)
+		attach(nvq, backend);
+	else
+		*backend = vhost_net_detach(nvq);
+}
+
+static int attach_both(struct vhost_net *net, struct vhost_backend **backends)
+{
+	int i, err;
+
+	for (i = 0; i < VHOST_NET_VQS; i++) {
+		err = attach(&net->net_vqs[i], &backends[i]);
+		if (!err)
+			continue;
+		while (i--)
+			take_back(&net->net_vqs[i], &backends[i]);
+		return err;
+	}
+	return 0;
+}
+
+static void run_both(struct vhost_net *net)
+{
+	int i;
+
+	for (i = 0; i < VHOST_NET_VQS; i++) {
+		struct vhost_vq *vq = net->vqs[i];
+
+		mutex_lock(&vq->mutex);
+		vhost_backend_set_header(vq->backend, 0,
+					 vq->ring.little_endian);
+		vq->ring.notify_on_empty = true;
+		vhost_vq_queue(vq);
+		mutex_unlock(&vq->mutex);
+	}
+}
+
+/* Both rings or none; what is not attached is left in @backends. */
+static int exchange(struct vhost_net *net, struct vhost_backend **backends)
+{
+	struct vhost_device *device = &net->device;
+	struct vhost_mem *old = device->mem, *mem;
+	int err;
+
+	mem = choose_mem(device);
+	if (IS_ERR(mem))
+		return PTR_ERR(mem);
+
+	if (mem != old)
+		vhost_device_swap_mem(device, mem);
+	err = attach_both(net, backends);
+	if (!err)
+		run_both(net);
+	if (mem != old)
+		vhost_mem_free(err ? vhost_device_swap_mem(device, old) : old);
+	return err;
+}
+
+static int attach_socket(struct vhost_net *net, int fd)
+{
+	struct vhost_backend *backends[VHOST_NET_VQS] = {};
+	struct file *file = fget(fd);
+	int i, err;
+
+	err = check_socket(file);
+	if (!err)
+		err = check_rings(net);
+	if (!err)
+		err = open_backends(file, backends);
+	if (!err)
+		err = exchange(net, backends);
+
+	for (i = 0; i < VHOST_NET_VQS; i++)
+		vhost_backend_close(backends[i]);
+	if (file)
+		fput(file);
+	return err;
+}
+
+/**
+ * vhost_net_set_socket() - attach a socket to both rings, or detach it
+ * @net: the device
+ * @fd: a raw packet socket, or VHOST_FILE_UNBIND
+ *
+ * Context: a thread of the owner; under device->mutex.
+ * Return: 0; -EPERM for others than the owner; -ENOTSOCK, -ESOCKTNOSUPPORT or
+ * -EPFNOSUPPORT for what is no socket, not raw, or not of packets; -EFAULT if
+ * a ring can't be reached; -EOPNOTSUPP with features that need a memory table;
+ * -ENOMEM. Then nothing has changed. Detaching does not fail for the owner.
+ */
+int vhost_net_set_socket(struct vhost_net *net, int fd)
+{
+	lockdep_assert_held(&net->device.mutex);
+	if (vhost_device_check_owner(&net->device))
+		return -EPERM;
+	if (fd != VHOST_FILE_UNBIND)
+		return attach_socket(net, fd);
+	net->device.ops->stop(&net->device);
+	return 0;
+}
