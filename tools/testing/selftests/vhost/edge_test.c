@@ -1,0 +1,470 @@
+// SPDX-License-Identifier: GPL-2.0
+/*
+ * Where two things meet that seldom do: a packet and a ring of its size,
+ * errors and kicks, rings that stop with something left to be said.
+ */
+#include "fixture.h"
+
+#include <sys/mman.h>
+
+#include "counters.h"
+#include "guest.h"
+#include "netif.h"
+#include "traffic.h"
+
+static char frame[FRAME_MAX], got[FRAME_MAX];
+
+static void kick(struct vq *vq)
+{
+	__u64 one = 1;
+
+	if (write(vq->kick, &one, sizeof(one)) < 0)
+		perror("kick");
+}
+
+static bool quiet(void)
+{
+	long before;
+
+	pause_ms(100);
+	before = worker_cpu_ms(getpid());
+	pause_ms(400);
+	return worker_cpu_ms(getpid()) - before < 200;
+}
+
+static int wire_in(struct guest *g, size_t len, __u32 seq)
+{
+	frame_build(frame, len, FRAME_TO_GUEST, seq);
+	return wire_send_wait(&g->wire, frame, len, NULL);
+}
+
+/* Frame number @seq, and nothing else, comes in? */
+static bool receives(struct guest *g, size_t len, __u32 seq)
+{
+	struct rx_packet p;
+	__u32 n;
+
+	return guest_recv(g, got, &p, STALL_MS) == 1 && p.len == len &&
+		frame_intact(got, len, &n) && n == seq;
+}
+
+/*
+ * A buffer may take several entries of the ring. A packet that needs more of
+ * them than there are is not waited for; one that needs all of them fits.
+ */
+FIXTURE(slots)
+{
+	struct guest g;
+};
+
+FIXTURE_VARIANT(slots)
+{
+	struct shape shape;
+	unsigned int fit;	/* buffers that the ring can hold */
+	__u64 features;
+};
+
+#define SLOTS		16
+#define SLOT_BUF	1024
+
+FIXTURE_VARIANT_ADD(slots, one) { { 0, 1, false }, 16, 0 };
+FIXTURE_VARIANT_ADD(slots, two) { { 0, 2, false }, 8, 0 };
+FIXTURE_VARIANT_ADD(slots, two_event) { { 1, 1, false }, 8, F_EVENT };
+FIXTURE_VARIANT_ADD(slots, four) { { 1, 3, false }, 4, 0 };
+FIXTURE_VARIANT_ADD(slots, sixteen) { { 3, 13, false }, 1, F_EVENT };
+FIXTURE_VARIANT_ADD(slots, table) { { 1, 3, true }, 16, F_INDIRECT };
+
+FIXTURE_SETUP(slots)
+{
+	struct guest_cfg cfg = {
+		.features = F_V1 | F_MRG | variant->features,
+		.num = { SLOTS, SLOTS },
+		.buf = { SLOT_BUF, 2048 },
+		.shape = { variant->shape },
+		.start = 65530,
+	};
+
+	RUN_IF_SELECTED();
+	NOT_FOR_STOCK("waits for ever");
+	ASSERT_EQ(0, netif_new_namespace());
+	ASSERT_EQ(0, guest_start(&self->g, &cfg));
+}
+
+FIXTURE_TEARDOWN(slots)
+{
+	guest_stop(&self->g);
+}
+
+TEST_F_TIMEOUT(slots, packet_and_ring, 60)
+{
+	const size_t most = variant->fit * SLOT_BUF - 12;
+	struct guest *g = &self->g;
+	int i;
+
+	ASSERT_EQ((int)variant->fit, guest_post(g, SLOTS));
+	for (i = 1; i <= 5; i++) {
+		ASSERT_EQ(0, wire_in(g, most + 1, 0));
+		ASSERT_EQ(0, wire_in(g, 60, i));
+		EXPECT_TRUE(receives(g, 60, i));
+		EXPECT_EQ(i, count(g, VQ_RX, "drop-big"));
+		ASSERT_EQ(0, wire_in(g, most, 10 + i));
+		EXPECT_TRUE(receives(g, most, 10 + i));
+	}
+	EXPECT_EQ(0, eventfd_drain(g->vq[VQ_RX].err));
+	EXPECT_TRUE(quiet());
+	EXPECT_EQ(0, traffic_alive(g));
+}
+
+/* Ring memory that goes away, and what is said and left of it. */
+FIXTURE(gone)
+{
+	struct guest g;
+	struct vq *vq;
+};
+
+FIXTURE_VARIANT(gone)
+{
+	unsigned int index;
+	__u64 features;
+};
+
+FIXTURE_VARIANT_ADD(gone, tx) { VQ_TX, F_V1 };
+FIXTURE_VARIANT_ADD(gone, tx_event) { VQ_TX, F_V1 | F_EVENT };
+FIXTURE_VARIANT_ADD(gone, rx) { VQ_RX, F_V1 };
+FIXTURE_VARIANT_ADD(gone, rx_event) { VQ_RX, F_V1 | F_EVENT };
+
+#define LEFT	3		/* packets at a time */
+#define RETRIES	5
+
+FIXTURE_SETUP(gone)
+{
+	struct guest_cfg cfg = {
+		.features = variant->features,
+		.start = 65534,
+	};
+
+	RUN_IF_SELECTED();
+	NOT_FOR_STOCK("leaves a broken ring broken");
+	ASSERT_EQ(0, netif_new_namespace());
+	ASSERT_EQ(0, guest_start(&self->g, &cfg));
+	self->vq = &self->g.vq[variant->index];
+}
+
+FIXTURE_TEARDOWN(gone)
+{
+	guest_stop(&self->g);
+}
+
+static void protect(struct vq *vq, enum vq_part part, int prot)
+{
+	uintptr_t at = (uintptr_t)vq_part(vq, part, NULL);
+
+	mprotect((void *)(at & ~(PAGE - 1)), PAGE, prot);
+}
+
+/* LEFT packets for the device, of which it is not told yet. */
+static int prepare(struct guest *g, struct vq *vq)
+{
+	int i, r = 0;
+
+	for (i = 0; i < LEFT && vq->index == VQ_TX && !r; i++) {
+		frame_build(frame, 60, FRAME_TO_HOST, i);
+		r = guest_send(g, frame, 60, NULL);
+	}
+	for (i = 0; i < LEFT && vq->index == VQ_RX && !r; i++)
+		r = wire_in(g, 60, i);
+	vq_publish(vq);
+	return r;
+}
+
+static bool becomes(struct guest *g, struct vq *vq, const char *state)
+{
+	__s64 end = now_ms() + STALL_MS;
+
+	while (!says(g, vq->index, "state", state))
+		if (now_ms() > end)
+			return false;
+	return true;
+}
+
+static bool tried_again(struct guest *g, struct vq *vq, int times)
+{
+	long long tries = count(g, vq->index, "bad-ring");
+	__s64 end = now_ms() + STALL_MS;
+
+	while (count(g, vq->index, "bad-ring") < tries + times) {
+		if (now_ms() > end)
+			return false;
+		pause_ms(10);
+		kick(vq);
+	}
+	return true;
+}
+
+/* The owner is told when a ring breaks, and not each time it is tried. */
+TEST_F_TIMEOUT(gone, told_once, 90)
+{
+	struct guest *g = &self->g;
+	struct vq *vq = self->vq;
+	/* Of receive buffers it knows some in advance. */
+	enum vq_part part = vq->index == VQ_RX ? VQ_USED : VQ_AVAIL;
+	int i;
+
+	for (i = 0; i < 3; i++) {
+		protect(vq, part, PROT_NONE);
+		if (vq->index == VQ_RX)
+			ASSERT_EQ(0, wire_in(g, 60, i));
+		kick(vq);
+		ASSERT_TRUE(becomes(g, vq, "broken"));
+		EXPECT_TRUE(eventfd_wait(vq->err, STALL_MS));
+		EXPECT_EQ(1, eventfd_drain(vq->err));
+		EXPECT_TRUE(tried_again(g, vq, RETRIES));
+		EXPECT_EQ(0, eventfd_drain(vq->err));
+		protect(vq, part, PROT_READ | PROT_WRITE);
+		kick(vq);
+		ASSERT_TRUE(becomes(g, vq, "running"));
+		if (vq->index == VQ_RX) {
+			ASSERT_LE(0, guest_post(g, LEFT));
+			EXPECT_TRUE(receives(g, 60, i));
+		}
+		EXPECT_EQ(0, traffic_alive(g));
+		EXPECT_EQ(0, eventfd_drain(vq->err));
+	}
+}
+
+/* Packets have passed, but the guest can't be told of its buffers. */
+static bool pass_unseen(struct guest *g, struct vq *vq)
+{
+	int i;
+
+	if (vq->index == VQ_RX && guest_post(g, LEFT) < 0)
+		return false;
+	protect(vq, VQ_USED, PROT_NONE);
+	if (prepare(g, vq))
+		return false;
+	kick(vq);
+	for (i = 0; i < LEFT && vq->index == VQ_TX; i++)
+		if (wire_recv(&g->wire, got, sizeof(got), NULL, STALL_MS) != 60)
+			return false;
+	return becomes(g, vq, "broken");
+}
+
+/* Stopped for good as it is: no buffer is lost to the guest. */
+TEST_F_TIMEOUT(gone, stopped_with_used_buffers, 90)
+{
+	struct guest *g = &self->g;
+	struct vq *vq = self->vq;
+	__u16 base = vq->used_idx;
+	int i;
+
+	ASSERT_TRUE(pass_unseen(g, vq));
+	/* It can't be asked for what it can't reach. */
+	ASSERT_EQ(0, dev_set_backend(g->fd, vq->index, -1));
+	EXPECT_EQ(base, dev_get_base(g->fd, vq->index));
+	protect(vq, VQ_USED, PROT_READ | PROT_WRITE);
+	EXPECT_EQ(base, vq->used->idx);
+	/* A monitor may say the same, or say nothing. */
+	if (vq->cfg.features & F_EVENT)
+		ASSERT_EQ(0, dev_vring_state(g->fd, VHOST_SET_VRING_BASE,
+					     vq->index, base));
+	ASSERT_EQ(0, dev_set_backend(g->fd, vq->index, g->backend.fd));
+	for (i = 0; i < LEFT; i++) {
+		if (vq->index == VQ_RX) {
+			/* Those that came before are lost. */
+			ASSERT_EQ(0, wire_in(g, 70, 10 + i));
+			EXPECT_TRUE(receives(g, 70, 10 + i));
+		} else {
+			/* Better twice than never. */
+			EXPECT_EQ(60, wire_recv(&g->wire, got, sizeof(got),
+						NULL, STALL_MS));
+		}
+	}
+	EXPECT_EQ(0, guest_drain(g));
+	EXPECT_EQ(0, traffic_alive(g));
+}
+
+/* Memory is back, and the guest is told at the last moment. */
+TEST_F_TIMEOUT(gone, told_at_the_end, 90)
+{
+	struct guest *g = &self->g;
+	struct vq *vq = self->vq;
+	__u16 base = vq->used_idx + LEFT;
+	int i;
+
+	ASSERT_TRUE(pass_unseen(g, vq));
+	protect(vq, VQ_USED, PROT_READ | PROT_WRITE);
+	ASSERT_EQ(0, dev_set_backend(g->fd, vq->index, -1));
+	EXPECT_EQ(base, dev_get_base(g->fd, vq->index));
+	EXPECT_EQ(base, vq->used->idx);
+	for (i = 0; i < LEFT && vq->index == VQ_RX; i++)
+		EXPECT_TRUE(receives(g, 60, i));
+	EXPECT_EQ(0, guest_drain(g));
+	ASSERT_EQ(0, dev_set_backend(g->fd, vq->index, g->backend.fd));
+	/* None of them passes twice. */
+	EXPECT_EQ(0, wire_recv(&g->wire, got, sizeof(got), NULL, 100));
+	EXPECT_EQ(0, traffic_alive(g));
+}
+
+/* One eventfd for several purposes: what the device says it hears itself. */
+FIXTURE(shared)
+{
+	struct guest g;
+};
+
+FIXTURE_VARIANT(shared)
+{
+	__u64 features;
+};
+
+FIXTURE_VARIANT_ADD(shared, flags) { F_V1 | F_MRG };
+FIXTURE_VARIANT_ADD(shared, event) { F_V1 | F_MRG | F_EVENT };
+
+FIXTURE_SETUP(shared)
+{
+	struct guest_cfg cfg = { .features = variant->features };
+
+	RUN_IF_SELECTED();
+	ASSERT_EQ(0, netif_new_namespace());
+	ASSERT_EQ(0, guest_start(&self->g, &cfg));
+}
+
+FIXTURE_TEARDOWN(shared)
+{
+	guest_stop(&self->g);
+}
+
+static int set_fd(struct guest *g, unsigned long req, unsigned int index,
+		  int fd)
+{
+	return dev_vring_file(g->fd, req, index, fd);
+}
+
+/* A buffer that is too short for the header. */
+static bool complains(struct guest *g, int times)
+{
+	struct vq_seg bad = {
+		.gpa = g->arena.region[REGION_TX].gpa,
+		.len = 5,
+	};
+	struct vq *vq = &g->vq[VQ_TX];
+	struct vq_used u;
+	int i;
+
+	for (i = 0; i < times; i++) {
+		if (vq_add(vq, &bad, 1, NULL))
+			return false;
+		vq_kick(vq);
+		while (vq_in_flight(vq))
+			if (vq_get_used(vq, &u) < 0)
+				return false;
+	}
+	return true;
+}
+
+TEST_F_TIMEOUT(shared, error_is_kick, 60)
+{
+	struct guest *g = &self->g;
+	struct vq *tx = &g->vq[VQ_TX];
+	unsigned int i;
+
+	NOT_FOR_STOCK("gives up on a bad chain");
+	for (i = 0; i < VQ_MAX; i++)
+		ASSERT_EQ(0, set_fd(g, VHOST_SET_VRING_ERR, i,
+				    g->vq[i].kick));
+	EXPECT_EQ(0, traffic_alive(g));
+	EXPECT_TRUE(complains(g, 50));
+	EXPECT_TRUE(quiet());
+	EXPECT_EQ(0, traffic_alive(g));
+	/* Not even a ring that stays broken makes a circle of it. */
+	protect(tx, VQ_AVAIL, PROT_NONE);
+	kick(tx);
+	EXPECT_TRUE(becomes(g, tx, "broken"));
+	EXPECT_TRUE(quiet());
+	protect(tx, VQ_AVAIL, PROT_READ | PROT_WRITE);
+	EXPECT_TRUE(becomes(g, tx, "running"));
+	EXPECT_EQ(0, traffic_alive(g));
+}
+
+/* The error of one ring kicks the other, and the other way round. */
+TEST_F_TIMEOUT(shared, error_kicks_the_other, 60)
+{
+	struct guest *g = &self->g;
+	struct vq *rx = &g->vq[VQ_RX], *tx = &g->vq[VQ_TX];
+
+	NOT_FOR_STOCK("gives up on a bad chain");
+	ASSERT_EQ(0, set_fd(g, VHOST_SET_VRING_ERR, VQ_RX, tx->kick));
+	ASSERT_EQ(0, set_fd(g, VHOST_SET_VRING_ERR, VQ_TX, rx->kick));
+	EXPECT_TRUE(complains(g, 50));
+	protect(tx, VQ_AVAIL, PROT_NONE);
+	protect(rx, VQ_AVAIL, PROT_NONE);
+	ASSERT_EQ(0, wire_in(g, 60, 1));
+	kick(tx);
+	kick(rx);
+	EXPECT_TRUE(becomes(g, tx, "broken"));
+	EXPECT_TRUE(becomes(g, rx, "broken"));
+	EXPECT_TRUE(quiet());
+	protect(tx, VQ_AVAIL, PROT_READ | PROT_WRITE);
+	protect(rx, VQ_AVAIL, PROT_READ | PROT_WRITE);
+	EXPECT_TRUE(becomes(g, tx, "running"));
+	EXPECT_TRUE(becomes(g, rx, "running"));
+	ASSERT_LT(0, guest_post(g, 64));
+	EXPECT_TRUE(receives(g, 60, 1));
+	EXPECT_EQ(0, traffic_alive(g));
+}
+
+/* An interrupt is a kick: each buffer used makes the device look again. */
+TEST_F_TIMEOUT(shared, call_is_kick, 60)
+{
+	struct traffic t = { .count = 200, .len = len_mixed };
+	struct guest *g = &self->g;
+	struct vq *rx = &g->vq[VQ_RX], *tx = &g->vq[VQ_TX];
+	int i;
+
+	for (i = 0; i < 2; i++) {
+		/* Nobody sleeps on these: poll memory as traffic does not. */
+		ASSERT_EQ(0, set_fd(g, VHOST_SET_VRING_CALL, VQ_TX,
+				    i ? rx->kick : tx->kick));
+		ASSERT_EQ(0, set_fd(g, VHOST_SET_VRING_CALL, VQ_RX,
+				    i ? tx->kick : rx->kick));
+		tx->ops->call_on(tx, 0);
+		rx->ops->call_on(rx, 0);
+		EXPECT_TRUE(quiet());
+		close(tx->call);
+		close(rx->call);
+		tx->call = dup(i ? rx->kick : tx->kick);
+		rx->call = dup(i ? tx->kick : rx->kick);
+		EXPECT_EQ(0, traffic_tx(g, &t));
+		EXPECT_EQ(0, traffic_rx(g, &t));
+		EXPECT_TRUE(quiet());
+	}
+}
+
+/* Between the end of one ring and that of the other. */
+TEST_F_TIMEOUT(shared, features_between_detaching, 60)
+{
+	const __u64 other = F_V1 | F_INDIRECT;
+	struct traffic t = { .count = 50, .len = len_mixed };
+	struct guest *g = &self->g;
+	__u64 was = g->cfg.features;
+	unsigned int i;
+
+	NOT_FOR_STOCK("lets the header change under a running ring");
+	for (i = 0; i < VQ_MAX; i++) {
+		ASSERT_EQ(0, dev_set_backend(g->fd, i, -1));
+		EXPECT_EQ(-EBUSY, dev_set_features(g->fd, other));
+		EXPECT_EQ(-EBUSY, dev_set_features(g->fd, 0));
+		EXPECT_EQ(0, dev_set_features(g->fd, was));
+		/* The one that runs goes on as it was. */
+		EXPECT_EQ(0, i == VQ_RX ? traffic_tx(g, &t) :
+			  traffic_rx(g, &t));
+		ASSERT_EQ(0, dev_set_backend(g->fd, i, g->backend.fd));
+		EXPECT_EQ(0, traffic_alive(g));
+	}
+	ASSERT_EQ(0, guest_attach(g, -1));
+	EXPECT_EQ(0, dev_set_features(g->fd, other));
+	EXPECT_EQ(0, dev_set_features(g->fd, was));
+	ASSERT_EQ(0, guest_attach(g, g->backend.fd));
+	EXPECT_EQ(0, traffic_alive(g));
+}
+
+TEST_HARNESS_MAIN
