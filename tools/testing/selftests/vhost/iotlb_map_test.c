@@ -215,6 +215,14 @@ static int comes_back(struct guest *g, unsigned int index)
 	return -1;
 }
 
+static int all_come_back(struct guest *g, unsigned int n)
+{
+	while (n--)
+		if (comes_back(g, VQ_TX))
+			return -ETIME;
+	return 0;
+}
+
 /* The frame's number, -1 if none came, -2 if it is mangled. */
 static int gets_out(struct guest *g, char *frame, int ms)
 {
@@ -456,39 +464,68 @@ TEST_F_TIMEOUT(one, flood_of_updates, 120)
 	EXPECT_EQ(1, g->io.unknown);
 }
 
-/* Answers go before what was given unasked, the oldest first. */
-TEST_F_TIMEOUT(one, order_of_eviction, 120)
+/* Let the device ask for @n pages; nothing in them is a frame of ours. */
+static int ask_for_pages(struct guest *g, unsigned int n)
 {
-	unsigned int max = max_entries(), i, n;
+	static char zeroes[PAGE];
+	unsigned int i;
+	int r = 0;
+
+	for (i = 0; i < n && !r; i++) {
+		r = iommu_map(&g->io, IOVA + i * PAGE, zeroes, PAGE,
+			      VHOST_ACCESS_RO);
+		if (!r)
+			r = offer(g, VQ_TX, IOVA + i * PAGE, 100);
+		if (!r && i % 100 == 99)
+			r = all_come_back(g, 100);
+	}
+	return r ? r : all_come_back(g, n % 100);
+}
+
+/*
+ * Answers go before what was given unasked, the oldest first, but for a
+ * quarter of all; then that goes, too.
+ */
+TEST_F_TIMEOUT(one, order_of_eviction, 200)
+{
+	unsigned int max = max_entries(), n, answers, misses;
 	struct guest *g = &self->g;
 	long long before;
+	__u64 newest;
 
 	NOT_FOR_STOCK("drops what came first");
-	iommu_unmap(&g->io, IOVA, 10 * PAGE);
 	ASSERT_EQ(IOMMU_MSG, iommu_invalidate(g->fd, 0, -1ULL));
 	ASSERT_EQ(0, guest_push_used(g));
 	ASSERT_EQ(0, flood(g, self->m, 0, 1, self->page[0]));
-	/* Rings and buffers are asked for now, and then these ten. */
 	ASSERT_EQ(0, traffic_alive(g));
-	for (i = 0; i < 10; i++) {
-		ASSERT_EQ(0, iommu_map(&g->io, IOVA + i * PAGE, self->page[0],
-				       PAGE, VHOST_ACCESS_RO));
-		ASSERT_EQ(0, send_from(g, IOVA + i * PAGE, self->frame));
-	}
+	ASSERT_EQ(0, ask_for_pages(g, max / 4 + 20));
+	newest = IOVA + (max / 4 + 19) * PAGE;
+	/* Two rings and one page were given unasked. */
 	n = device_count(g->fd, "iotlb-entries");
+	answers = n - 3;
 	before = device_count(g->fd, "iotlb-evicted");
 	ASSERT_EQ(0, flood(g, self->m, 1, max - n, self->page[0]));
 	EXPECT_EQ(before, device_count(g->fd, "iotlb-evicted"));
-	/* Three were given unasked in the beginning: all others may go. */
-	ASSERT_EQ(0, flood(g, self->m, max, n - 3 - 1, self->page[0]));
-	EXPECT_EQ(before + n - 4, device_count(g->fd, "iotlb-evicted"));
-	n = g->io.misses;
+	EXPECT_EQ(max, device_count(g->fd, "iotlb-entries"));
+	/* Down to a quarter. */
+	ASSERT_EQ(0, flood(g, self->m, max, answers - max / 4,
+			   self->page[0]));
+	EXPECT_EQ(before + answers - max / 4,
+		  device_count(g->fd, "iotlb-evicted"));
+	misses = g->io.misses;
 	EXPECT_EQ(0, send_head(g, FLOOD, self->frame));
-	EXPECT_EQ(0, send_from(g, IOVA + 9 * PAGE, self->frame));
-	EXPECT_EQ(n, g->io.misses);
-	EXPECT_EQ(0, send_from(g, IOVA + 8 * PAGE, self->frame));
-	EXPECT_EQ(n + 1, g->io.misses);
+	EXPECT_EQ(0, offer(g, VQ_TX, newest, 100));
+	EXPECT_EQ(0, comes_back(g, VQ_TX));
+	EXPECT_EQ(misses, g->io.misses);
+	/* The rings' maps, and then that page. */
+	ASSERT_EQ(0, flood(g, self->m, 2 * max, 3, self->page[0]));
+	EXPECT_EQ(0, offer(g, VQ_TX, newest, 100));
+	EXPECT_EQ(0, comes_back(g, VQ_TX));
+	EXPECT_EQ(misses, g->io.misses);
 	EXPECT_EQ(0, g->io.unknown);
+	g->io.sink = self->page[1];
+	EXPECT_EQ(0, send_head(g, FLOOD, self->frame));
+	EXPECT_EQ(1, g->io.unknown);
 }
 
 TEST_HARNESS_MAIN

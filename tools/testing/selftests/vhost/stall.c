@@ -4,20 +4,23 @@
 #include <linux/userfaultfd.h>
 #include <poll.h>
 #include <sys/ioctl.h>
+#include <sys/mman.h>
 #include <sys/syscall.h>
 #include <unistd.h>
 
 #include "stall.h"
 
-int stall_init(struct stall *s, void *mem, size_t size)
+static int init(struct stall *s, void *mem, size_t size, __u64 mode,
+		__u64 features)
 {
 	struct uffdio_register reg = {
 		.range = { (uintptr_t)mem, size },
-		.mode = UFFDIO_REGISTER_MODE_MISSING,
+		.mode = mode,
 	};
-	struct uffdio_api api = { .api = UFFD_API };
+	struct uffdio_api api = { .api = UFFD_API, .features = features };
 
 	s->mem = mem;
+	s->size = size;
 	s->fd = syscall(SYS_userfaultfd, O_CLOEXEC | O_NONBLOCK);
 	if (s->fd < 0)
 		return -EOPNOTSUPP;
@@ -25,6 +28,26 @@ int stall_init(struct stall *s, void *mem, size_t size)
 	    ioctl(s->fd, UFFDIO_REGISTER, &reg))
 		return -errno;
 	return 0;
+}
+
+int stall_init(struct stall *s, void *mem, size_t size)
+{
+	return init(s, mem, size, UFFDIO_REGISTER_MODE_MISSING, 0);
+}
+
+int stall_init_shared(struct stall *s, void *mem, size_t size)
+{
+	int r = init(s, mem, size, UFFDIO_REGISTER_MODE_MINOR,
+		     UFFD_FEATURE_MINOR_SHMEM);
+
+	if (!r)
+		stall_again(s);
+	return r;
+}
+
+void stall_again(struct stall *s)
+{
+	madvise(s->mem, s->size, MADV_DONTNEED);
 }
 
 void stall_end(struct stall *s)
@@ -55,4 +78,13 @@ int stall_release(struct stall *s, void *page, const void *content)
 	};
 
 	return ioctl(s->fd, UFFDIO_COPY, &copy) ? -errno : 0;
+}
+
+int stall_continue(struct stall *s, void *page)
+{
+	struct uffdio_continue go = {
+		.range = { (uintptr_t)page, PAGE },
+	};
+
+	return ioctl(s->fd, UFFDIO_CONTINUE, &go) ? -errno : 0;
 }

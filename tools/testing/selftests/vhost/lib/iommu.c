@@ -67,6 +67,8 @@ int iommu_invalidate(int fd, __u64 iova, __u64 size)
 
 int iommu_init(struct iommu *io, const struct iommu_cfg *cfg)
 {
+	pthread_mutexattr_t attr;
+
 	memset(io, 0, sizeof(*io));
 	io->cfg = *cfg;
 	if (!io->cfg.batch)
@@ -74,7 +76,9 @@ int iommu_init(struct iommu *io, const struct iommu_cfg *cfg)
 	if (io->cfg.batch > IOMMU_BATCH)
 		io->cfg.batch = IOMMU_BATCH;
 	io->fd = -1;
-	pthread_mutex_init(&io->lock, NULL);
+	pthread_mutexattr_init(&attr);
+	pthread_mutexattr_settype(&attr, PTHREAD_MUTEX_RECURSIVE);
+	pthread_mutex_init(&io->lock, &attr);
 	io->wake = eventfd(0, EFD_NONBLOCK | EFD_CLOEXEC);
 	return io->wake < 0 ? -errno : 0;
 }

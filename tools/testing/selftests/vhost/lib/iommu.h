@@ -47,7 +47,9 @@ struct iommu {
 	int fd;			/* of the device */
 	/*
 	 * Held while a miss is looked up and answered, and while something
-	 * is unmapped: an answer never comes after the map's end.
+	 * is unmapped: an answer never comes after the map's end. Whoever
+	 * holds it for longer changes the table without the device knowing
+	 * what was in between.
 	 */
 	pthread_mutex_t lock;
 	struct iommu_map *map;	/* in order of addresses */
