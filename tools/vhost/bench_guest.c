@@ -4,7 +4,7 @@
  * as the driver takes or gives them. It polls its rings, on the first CPU;
  * the driver's worker has the others.
  *
- *	bench_guest tx|rx|rr SIZE tap|xdp|packet SECONDS
+ *	bench_guest tx|rx|rr SIZE tap|xdp|packet|tap-log SECONDS
  *	bench_guest xdp-drop INTERFACE
  *
  * tx	frames to a backend that throws them away; with "xdp" a tap does so
@@ -12,6 +12,9 @@
  * rx	frames that were waiting in the backend, in batches; only the time
  *	it takes to empty it counts
  * rr	one frame in, one frame out, with interrupts: a round trip
+ *
+ * With "tap-log" the device logs the pages it writes to, as in a migration, and
+ * somebody clears the log a hundred times per second.
  *
  * Prints "PER_SECOND PEAK KICKS CALLS WORKER". The peak is what nine short
  * windows out of ten do not reach: other users of the machine slow down the
@@ -27,6 +30,7 @@
 #define _GNU_SOURCE
 #include <dirent.h>
 #include <errno.h>
+#include <pthread.h>
 #include <sched.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -34,6 +38,7 @@
 #include <time.h>
 #include <unistd.h>
 
+#include "dirty.h"
 #include "guest.h"
 #include "netif.h"
 #include "xdp_drop.h"
@@ -47,6 +52,7 @@
 #define WINDOW_NS	10000000LL
 #define WINDOW_TICKS	25	/* of the clock, at least */
 #define WINDOWS		65536
+#define CLEAR_MS	10	/* from one clearing of the log to the next */
 #define LIMIT		90	/* seconds for everything but measuring */
 
 struct bench {
@@ -142,6 +148,32 @@ static void place_threads(void)
 	sched_setaffinity(0, sizeof(first), &first);
 }
 
+/* The device's log of a guest on the move; ends with the program. */
+static void *clear_log(void *arg)
+{
+	struct bitmap *log = arg;
+
+	for (;;) {
+		pause_ms(CLEAR_MS);
+		bitmap_clear(log);
+	}
+	return NULL;
+}
+
+static int start_log(struct guest *g)
+{
+	static struct bitmap log;
+	pthread_t thread;
+	int r;
+
+	if (!dirty_log_offered(g->fd))
+		return -EOPNOTSUPP;
+	r = bitmap_init(&log, dirty_top(g), 0);
+	if (!r)
+		r = dirty_log_on(g, &log);
+	return r ? r : -pthread_create(&thread, NULL, clear_log, &log);
+}
+
 static int start(struct bench *b)
 {
 	struct guest_cfg cfg = {
@@ -164,7 +196,9 @@ static int start(struct bench *b)
 	if (r)
 		return fail("start", r);
 	place_threads();
-	return 0;
+	if (!strcmp(b->how, "tap-log"))
+		r = start_log(&b->g);
+	return r ? fail("log", r) : 0;
 }
 
 static int add(struct bench *b, unsigned int index, struct buf *buf)
@@ -502,7 +536,7 @@ static int drop_all(const char *ifname)
 
 static int say_usage(void)
 {
-	fputs("usage: bench_guest tx|rx|rr SIZE tap|xdp|packet SECONDS\n"
+	fputs("usage: bench_guest tx|rx|rr SIZE tap|xdp|packet|tap-log SECONDS\n"
 	      "       bench_guest xdp-drop INTERFACE\n", stderr);
 	return 2;
 }

@@ -104,8 +104,9 @@ void bitmap_clear(struct bitmap *b)
 {
 	const __u64 *w = NULL;
 
+	/* The device may be setting bits. */
 	while ((w = next_word(b, w)))
-		*(__u64 *)w = 0;
+		__atomic_exchange_n((__u64 *)w, 0, __ATOMIC_SEQ_CST);
 }
 
 int bitmap_protect(struct bitmap *b, int prot)

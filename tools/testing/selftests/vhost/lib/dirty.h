@@ -37,6 +37,7 @@ bool bitmap_test(const struct bitmap *b, __u64 gpa);
 void bitmap_reset(struct bitmap *b, __u64 gpa);
 /* No bit is set, neither in it nor around it. */
 bool bitmap_empty(const struct bitmap *b);
+/* May be called while a device sets bits. */
 void bitmap_clear(struct bitmap *b);
 int bitmap_protect(struct bitmap *b, int prot);
 
