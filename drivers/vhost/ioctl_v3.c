@@ -77,7 +77,7 @@ static long set_vring_avail(struct vhost_vq *vq, void __user *argp)
 static long set_vring_used(struct vhost_vq *vq, void __user *argp)
 {
 	struct vring_used __user *used;
-	__virtio16 idx;
+	__virtio16 word;
 	u64 addr;
 	long r;
 
@@ -85,8 +85,10 @@ static long set_vring_used(struct vhost_vq *vq, void __user *argp)
 	if (r)
 		return r;
 	used = u64_to_user_ptr(addr);
-	if (!vq->iotlb && (get_user(idx, &used->idx) ||
-			   put_user((__force __virtio16)0, &used->flags)))
+	if (!vq->iotlb && get_user(word, &used->idx))
+		return -EFAULT;
+	word = 0;
+	if (!vq->iotlb && put_user(word, &used->flags))
 		return -EFAULT;
 	return vhost_vq_place_part(vq, VHOST_USED, addr);
 }

@@ -33,6 +33,8 @@ FIXTURE(hold)
 	int done;
 };
 
+#define hold_data FIXTURE_DATA(hold)
+
 FIXTURE_SETUP(hold)
 {
 	static const struct iommu_cfg whole;
@@ -68,14 +70,14 @@ FIXTURE_TEARDOWN(hold)
 
 static void *take_back(void *arg)
 {
-	FIXTURE_DATA(hold) *self = arg;
+	hold_data *self = arg;
 
 	self->r = iommu_unmap(&self->g.io, self->iova, PAGE);
 	__atomic_store_n(&self->done, 1, __ATOMIC_RELEASE);
 	return NULL;
 }
 
-static bool is_done(const FIXTURE_DATA(hold) *self, int ms)
+static bool is_done(const hold_data *self, int ms)
 {
 	__s64 end = now_ms() + ms;
 
@@ -88,7 +90,7 @@ static bool is_done(const FIXTURE_DATA(hold) *self, int ms)
 }
 
 /* Let the device go on, wherever in our pages it is. */
-static int let_go(FIXTURE_DATA(hold) *self)
+static int let_go(hold_data *self)
 {
 	unsigned int i;
 	int r = 0;
@@ -100,7 +102,7 @@ static int let_go(FIXTURE_DATA(hold) *self)
 }
 
 /* The device is in our pages: take memory back, and see when that is done. */
-static int take_back_now(FIXTURE_DATA(hold) *self, __u64 iova, bool early)
+static int take_back_now(hold_data *self, __u64 iova, bool early)
 {
 	bool too_early;
 
