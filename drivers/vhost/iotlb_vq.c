@@ -137,7 +137,7 @@ bool vhost_iotlb_pinned(const struct vhost_vq *vq, u64 first, u64 last)
 	u16 i, num;
 
 	lockdep_assert_held(&vq->device->iotlb.lock);
-	/* What is done after the answer comes after all that the pins served. */
+	/* What is done after the answer follows all that the pins served. */
 	num = smp_load_acquire(&vq->pins.num);
 	for (i = 0; i < num; i++)
 		if (vq->pins.pin[i].first <= last &&

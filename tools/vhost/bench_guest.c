@@ -536,7 +536,7 @@ static int drop_all(const char *ifname)
 
 static int say_usage(void)
 {
-	fputs("usage: bench_guest tx|rx|rr SIZE tap|xdp|packet|tap-log SECONDS\n"
+	fputs("usage: bench_guest tx|rx|rr SIZE tap[-log]|xdp|packet SECONDS\n"
 	      "       bench_guest xdp-drop INTERFACE\n", stderr);
 	return 2;
 }
