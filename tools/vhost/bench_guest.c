@@ -5,6 +5,7 @@
  * the driver's worker has the others.
  *
  *	bench_guest tx|rx|rr SIZE tap|xdp|packet|tap-log SECONDS
+ *	bench_guest iotlb static|fresh tx|rx[-multi] SECONDS
  *	bench_guest xdp-drop INTERFACE
  *
  * tx	frames to a backend that throws them away; with "xdp" a tap does so
@@ -15,6 +16,10 @@
  *
  * With "tap-log" the device logs the pages it writes to, as in a migration, and
  * somebody clears the log a hundred times per second.
+ *
+ * With "iotlb" the device translates addresses, which either stay the same, or
+ * belong to one packet only, see bench_iotlb.c. "multi" says that messages go
+ * through many at a time, if the driver can do that. Packets are the shortest.
  *
  * Prints "PER_SECOND PEAK KICKS CALLS WORKER". The peak is what nine short
  * windows out of ten do not reach: other users of the machine slow down the
@@ -38,8 +43,8 @@
 #include <time.h>
 #include <unistd.h>
 
+#include "bench.h"
 #include "dirty.h"
-#include "guest.h"
 #include "netif.h"
 #include "xdp_drop.h"
 
@@ -51,29 +56,8 @@
 #define NO_MORE_NS	2000000000LL
 #define WINDOW_NS	10000000LL
 #define WINDOW_TICKS	25	/* of the clock, at least */
-#define WINDOWS		65536
 #define CLEAR_MS	10	/* from one clearing of the log to the next */
 #define LIMIT		90	/* seconds for everything but measuring */
-
-struct bench {
-	struct guest g;
-	size_t size;
-	int ring;
-	__s64 ns;		/* to measure for */
-	const char *how;
-	char frame[FRAME_MAX];
-	__u64 credit;		/* buffers that may still be handed out */
-	/* results */
-	__u64 packets;
-	__s64 took;
-	double rate[WINDOWS];	/* packets per second */
-	unsigned int windows;
-	long worker_ms;		/* the worker's CPU time before */
-	/* the window that is not full yet */
-	__u64 part_packets;
-	__s64 part_ns;
-	__s64 window_ns;
-};
 
 static __s64 now_ns(void)
 {
@@ -94,7 +78,7 @@ static __s64 window_length(void)
 	return ticks > WINDOW_NS ? ticks : WINDOW_NS;
 }
 
-static int fail(const char *what, int err)
+int bench_fail(const char *what, int err)
 {
 	fprintf(stderr, "bench_guest: %s: %s\n", what, strerror(-err));
 	return err;
@@ -176,9 +160,11 @@ static int start_log(struct guest *g)
 
 static int start(struct bench *b)
 {
+	static const struct iommu_cfg iommu;
 	struct guest_cfg cfg = {
 		.features = FEATURES,
 		.num = { b->ring, b->ring },
+		.iommu = b->iotlb ? &iommu : NULL,
 	};
 	int r;
 
@@ -194,11 +180,13 @@ static int start(struct bench *b)
 	if (!r)
 		r = netif_set_mtu(b->g.backend.ifname, ETH_DATA_LEN);
 	if (r)
-		return fail("start", r);
+		return bench_fail("start", r);
 	place_threads();
+	if (b->fresh)
+		bench_iotlb_fresh(b);
 	if (!strcmp(b->how, "tap-log"))
 		r = start_log(&b->g);
-	return r ? fail("log", r) : 0;
+	return r ? bench_fail("log", r) : 0;
 }
 
 static int add(struct bench *b, unsigned int index, struct buf *buf)
@@ -207,7 +195,6 @@ static int add(struct bench *b, unsigned int index, struct buf *buf)
 	return vq_add(&b->g.vq[index], buf->seg, buf->nseg, buf);
 }
 
-/* Hand out as many buffers as there are and may be. */
 static int fill_ring(struct bench *b, unsigned int index)
 {
 	size_t room = b->g.hdr_len + (index ? b->size : ETH_FRAME_LEN);
@@ -251,7 +238,7 @@ static int turn_over(struct bench *b, unsigned int index)
 		if (!r)
 			break;
 		if (u.len != len)
-			return fail("length of a frame", -EPROTO);
+			return bench_fail("length of a frame", -EPROTO);
 		if (!b->credit)
 			pool_put(&b->g.pool[index], u.cookie);
 		else if (add(b, index, u.cookie))
@@ -299,7 +286,7 @@ static int tx_window(struct bench *b)
 
 	do {
 		for (i = 0; i < BURST; i++) {
-			n = turn_over(b, VQ_TX);
+			n = b->turn(b, VQ_TX);
 			if (n < 0)
 				return n;
 			packets += n;
@@ -354,12 +341,12 @@ static int bench_tx(struct bench *b)
 	if (!strcmp(b->how, "xdp")) {
 		link = xdp_drop_attach(b->g.backend.ifname);
 		if (link < 0)
-			return fail("XDP", link);
+			return bench_fail("XDP", link);
 	}
 	frame_build(b->frame, b->size, FRAME_TO_HOST, 1);
-	r = fill_ring(b, VQ_TX);
+	r = b->fill(b, VQ_TX);
 	if (r)
-		return fail("fill", r);
+		return bench_fail("fill", r);
 	vq_kick(&b->g.vq[VQ_TX]);
 	r = tx_for(b, WARM_UP_NS);
 	before = arrived(b);
@@ -387,7 +374,7 @@ static int stock_up(struct bench *b)
 		if (r == -ENOBUFS || r == -EAGAIN)
 			break;
 		if (r)
-			return fail("inject", r);
+			return bench_fail("inject", r);
 	}
 	return i;
 }
@@ -409,14 +396,14 @@ static int empty(struct bench *b, int waiting)
 	__s64 begin, last;
 
 	b->credit = waiting;
-	r = fill_ring(b, VQ_RX);
+	r = b->fill(b, VQ_RX);
 	if (r)
-		return fail("fill", r);
+		return bench_fail("fill", r);
 	begin = now_ns();
 	last = begin;
 	vq_kick(&b->g.vq[VQ_RX]);
 	while (left > 0) {
-		n = turn_over(b, VQ_RX);
+		n = b->turn(b, VQ_RX);
 		if (n < 0)
 			return n;
 		left -= n;
@@ -436,7 +423,7 @@ static int bench_rx(struct bench *b)
 
 	r = netif_set_txqlen(b->g.backend.ifname, WAITING);
 	if (r)
-		return fail("queue length", r);
+		return bench_fail("queue length", r);
 	/* The first batch is the warm-up. */
 	for (n = 0; !r && (now_ns() < end || !b->took || n < 2); n++) {
 		if (n == 1)
@@ -459,14 +446,14 @@ static int round_trip(struct bench *b, __u32 seq)
 	if (!r)
 		r = guest_recv(g, b->frame, &p, STALL_MS);
 	if (r != 1)
-		return fail("to the guest", r ? r : -ETIME);
+		return bench_fail("to the guest", r ? r : -ETIME);
 	r = guest_send(g, b->frame, p.len, NULL);
 	if (r)
-		return fail("send", r);
+		return bench_fail("send", r);
 	vq_kick(&g->vq[VQ_TX]);
 	r = wire_recv(&g->wire, b->frame, FRAME_MAX, NULL, STALL_MS);
 	if (r <= 0)
-		return fail("from the guest", r ? r : -ETIME);
+		return bench_fail("from the guest", r ? r : -ETIME);
 	return guest_reap(g);
 }
 
@@ -528,7 +515,7 @@ static int drop_all(const char *ifname)
 	char c;
 
 	if (link < 0)
-		return fail("XDP", link);
+		return bench_fail("XDP", link);
 	while (read(STDIN_FILENO, &c, 1) > 0)
 		;
 	return 0;
@@ -537,42 +524,63 @@ static int drop_all(const char *ifname)
 static int say_usage(void)
 {
 	fputs("usage: bench_guest tx|rx|rr SIZE tap[-log]|xdp|packet SECONDS\n"
+	      "       bench_guest iotlb static|fresh tx|rx[-multi] SECONDS\n"
 	      "       bench_guest xdp-drop INTERFACE\n", stderr);
 	return 2;
 }
 
+static const struct {
+	const char *name;
+	int (*run)(struct bench *b);
+} kinds[] = {
+	{ "tx", bench_tx }, { "rx", bench_rx }, { "rr", bench_rr },
+};
+
+/* What @argv asks for, -1 if that is nothing. */
+static int parse(struct bench *b, char **argv)
+{
+	const char *kind = argv[1], *ring = getenv("BENCH_RING");
+	size_t i;
+
+	b->size = atoi(argv[2]);
+	b->how = argv[3];
+	b->ns = atof(argv[4]) * 1e9;
+	b->iotlb = !strcmp(kind, "iotlb");
+	if (b->iotlb) {
+		b->fresh = !strcmp(argv[2], "fresh");
+		b->many = strstr(argv[3], "-multi");
+		b->size = ETH_ZLEN + ETH_FCS_LEN;
+		kind = !strncmp(argv[3], "tx", 2) ? "tx" : "rx";
+		b->how = "tap";
+		b->ring = IOTLB_RING;
+	} else if (ring) {
+		b->ring = atoi(ring);
+	}
+	if (b->size < ETH_ZLEN || b->size > ETH_FRAME_LEN)
+		return -1;
+	for (i = 0; i < ARRAY_SIZE(kinds); i++)
+		if (!strcmp(kind, kinds[i].name))
+			return i;
+	return -1;
+}
+
 int main(int argc, char **argv)
 {
-	static const struct {
-		const char *name;
-		int (*run)(struct bench *b);
-	} kinds[] = {
-		{ "tx", bench_tx }, { "rx", bench_rx }, { "rr", bench_rr },
+	static struct bench b = {
+		.credit = -1, .ring = RING,
+		.fill = fill_ring, .turn = turn_over,
 	};
-	static struct bench b = { .credit = -1, .ring = RING };
-	const char *ring = getenv("BENCH_RING");
-	size_t i;
+	int kind;
 
 	if (argc == 3 && !strcmp(argv[1], "xdp-drop"))
 		return drop_all(argv[2]) != 0;
-	if (argc != 5)
+	kind = argc == 5 ? parse(&b, argv) : -1;
+	if (kind < 0)
 		return say_usage();
-	b.size = atoi(argv[2]);
-	b.how = argv[3];
-	b.ns = atof(argv[4]) * 1e9;
-	if (b.size < ETH_ZLEN || b.size > ETH_FRAME_LEN)
-		return say_usage();
-	for (i = 0; i < ARRAY_SIZE(kinds); i++)
-		if (!strcmp(argv[1], kinds[i].name))
-			break;
-	if (i == ARRAY_SIZE(kinds))
-		return say_usage();
-	if (ring)
-		b.ring = atoi(ring);
 	b.window_ns = window_length();
 	/* A driver that has gone dead must not hold up the others. */
 	alarm(LIMIT + atoi(argv[4]));
-	if (start(&b) || kinds[i].run(&b))
+	if (start(&b) || kinds[kind].run(&b))
 		return 1;
 	report(&b);
 	guest_stop(&b.g);

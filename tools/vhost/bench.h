@@ -1,0 +1,48 @@
+/* SPDX-License-Identifier: GPL-2.0 */
+/*
+ * What the parts of bench_guest share.
+ */
+#ifndef VHT_BENCH_H
+#define VHT_BENCH_H
+
+#include "guest.h"
+
+#define WINDOWS		65536
+
+struct bench {
+	struct guest g;
+	size_t size;
+	int ring;
+	__s64 ns;		/* to measure for */
+	const char *how;
+	bool iotlb;		/* the device translates addresses, */
+	bool fresh;		/* one for each buffer, */
+	bool many;		/* and messages go many at a time */
+	char frame[FRAME_MAX];
+	__u64 credit;		/* buffers that may still be handed out */
+	/* Hand out as many buffers as there are and may be; 0 or -errno. */
+	int (*fill)(struct bench *b, unsigned int index);
+	/* Hand out used buffers again; how many that were, or -errno. */
+	int (*turn)(struct bench *b, unsigned int index);
+	/* results */
+	__u64 packets;
+	__s64 took;
+	double rate[WINDOWS];	/* packets per second */
+	unsigned int windows;
+	long worker_ms;		/* the worker's CPU time before */
+	/* the window that is not full yet */
+	__u64 part_packets;
+	__s64 part_ns;
+	__s64 window_ns;
+};
+
+/* Say what went wrong; returns @err. */
+int bench_fail(const char *what, int err);
+
+/* Rings of a guest with an IOMMU. */
+#define IOTLB_RING	256
+
+/* Make it one that maps each buffer for itself, until it is used. */
+void bench_iotlb_fresh(struct bench *b);
+
+#endif
