@@ -8,6 +8,7 @@
 
 #include <pthread.h>
 
+#include "copier.h"
 #include "logged.h"
 #include "netif.h"
 #include "pump.h"
@@ -15,61 +16,6 @@
 
 #define FLOW		300
 #define ROUNDS		4
-#define COPY_PAUSE_MS	1
-
-/* Whoever copies memory, as long as the guest runs. */
-struct copier {
-	pthread_t thread;
-	pthread_mutex_t lock;	/* of the bitmap in use */
-	struct dirty *d;
-	struct bitmap *log;
-	bool stop;
-	unsigned int rounds, pages;
-};
-
-static unsigned int copy_once(struct copier *c)
-{
-	unsigned int n;
-
-	pthread_mutex_lock(&c->lock);
-	n = dirty_sync(c->d, c->log);
-	pthread_mutex_unlock(&c->lock);
-	return n;
-}
-
-static void *copier_main(void *arg)
-{
-	struct copier *c = arg;
-
-	while (!__atomic_load_n(&c->stop, __ATOMIC_ACQUIRE)) {
-		c->pages += copy_once(c);
-		c->rounds++;
-		pause_ms(COPY_PAUSE_MS);
-	}
-	return NULL;
-}
-
-static int copier_start(struct copier *c, struct dirty *d, struct bitmap *log)
-{
-	*c = (struct copier) { .d = d, .log = log };
-	pthread_mutex_init(&c->lock, NULL);
-	/* From here on whatever is written is logged. */
-	dirty_begin(d);
-	return -pthread_create(&c->thread, NULL, copier_main, c);
-}
-
-/* The devices are detached: copy for the last time. Is nothing missing? */
-static bool copier_end(struct copier *c)
-{
-	__atomic_store_n(&c->stop, true, __ATOMIC_RELEASE);
-	pthread_join(c->thread, NULL);
-	c->pages += copy_once(c);
-	if (!c->pages)
-		fprintf(stderr, "# nothing was logged\n");
-	if (!bitmap_empty(c->log))
-		fprintf(stderr, "# bits where nobody writes\n");
-	return c->pages && bitmap_empty(c->log) && dirty_same(c->d);
-}
 
 static size_t max_len;
 
@@ -184,21 +130,6 @@ FIXTURE_TEARDOWN(live)
 	log_teardown(&self->l);
 }
 
-/* Frames go on arriving after the guest has stopped, until the device does. */
-static int stop_guest(struct guest *g, struct pump *p)
-{
-	static char frame[60];
-	int i;
-
-	if (!pump_halt(p))
-		return -ETIME;
-	for (i = 0; i < 20; i++) {
-		frame_build(frame, sizeof(frame), FRAME_TO_GUEST, i);
-		wire_send(&g->wire, frame, sizeof(frame), NULL);
-	}
-	return guest_attach(g, -1);
-}
-
 /* Stopped as it is, the device is where the guest thinks that it is. */
 static bool bases_fit(struct guest *g)
 {
@@ -221,7 +152,7 @@ TEST_F_TIMEOUT(live, migration, 120)
 		ASSERT_EQ(0, dirty_log_on(g, &l->log));
 		ASSERT_EQ(0, copier_start(&self->c, &l->d, &l->log));
 		EXPECT_TRUE(pump_flows(&self->p, FLOW));
-		EXPECT_EQ(0, stop_guest(g, &self->p));
+		EXPECT_EQ(0, log_stop_guest(g, &self->p));
 		EXPECT_TRUE(copier_end(&self->c));
 		EXPECT_TRUE(bases_fit(g));
 		EXPECT_EQ(0, self->p.damaged);
@@ -286,7 +217,7 @@ TEST_F_TIMEOUT(live, other_bitmaps, 120)
 		ASSERT_TRUE(bitmap_empty(old));
 		bitmap_free(old);
 	}
-	EXPECT_EQ(0, stop_guest(&l->g, &self->p));
+	EXPECT_EQ(0, log_stop_guest(&l->g, &self->p));
 	EXPECT_TRUE(copier_end(c));
 	EXPECT_EQ(0, self->p.damaged);
 	bitmap_free(c->log);
@@ -313,7 +244,7 @@ TEST_F_TIMEOUT(live, other_tables, 120)
 		ASSERT_EQ(0, dev_set_mem(l->g.fd, a));
 		ASSERT_TRUE(pump_flows(&self->p, 16));
 	}
-	EXPECT_EQ(0, stop_guest(&l->g, &self->p));
+	EXPECT_EQ(0, log_stop_guest(&l->g, &self->p));
 	EXPECT_TRUE(copier_end(&self->c));
 	EXPECT_EQ(0, self->p.damaged);
 	guarded_unmap(extra, PAGE);
@@ -333,7 +264,7 @@ TEST_F_TIMEOUT(live, detach_and_attach, 120)
 					     l->g.backend.fd));
 		ASSERT_TRUE(pump_flows(&self->p, 16));
 	}
-	EXPECT_EQ(0, stop_guest(&l->g, &self->p));
+	EXPECT_EQ(0, log_stop_guest(&l->g, &self->p));
 	EXPECT_TRUE(copier_end(&self->c));
 	EXPECT_EQ(0, self->p.damaged);
 }
@@ -345,18 +276,6 @@ TEST_F_TIMEOUT(live, detach_and_attach, 120)
 #define DEVICES		3
 /* Three pages are the buffers, and the rings, of each. */
 #define DEVICE_STEP	(3 * PAGE)
-
-static void *quick_main(void *arg)
-{
-	struct copier *c = arg;
-
-	while (!__atomic_load_n(&c->stop, __ATOMIC_ACQUIRE)) {
-		c->pages += copy_once(c);
-		c->rounds++;
-		sched_yield();
-	}
-	return NULL;
-}
 
 TEST(several_devices)
 {
@@ -387,14 +306,12 @@ TEST(several_devices)
 		ASSERT_EQ(0, pump_start(&p[i], &g[i]));
 		ASSERT_EQ(0, dirty_log_on(&g[i], &log));
 	}
-	c = (struct copier) { .d = &d, .log = &log };
-	pthread_mutex_init(&c.lock, NULL);
-	dirty_begin(&d);
-	ASSERT_EQ(0, pthread_create(&c.thread, NULL, quick_main, &c));
+	c.quick = true;
+	ASSERT_EQ(0, copier_start(&c, &d, &log));
 	for (i = 0; i < DEVICES; i++)
 		EXPECT_TRUE(pump_flows(&p[i], 3000));
 	for (i = 0; i < DEVICES; i++)
-		EXPECT_EQ(0, stop_guest(&g[i], &p[i]));
+		EXPECT_EQ(0, log_stop_guest(&g[i], &p[i]));
 	EXPECT_TRUE(copier_end(&c));
 	TH_LOG("%u pages in %u rounds", c.pages, c.rounds);
 	for (i = 0; i < DEVICES; i++) {

@@ -7,7 +7,12 @@
 
 static void note_rx(void *arg, const struct buf *b, __u32 len)
 {
-	dirty_mark_buf(arg, b, len);
+	struct logged *l = arg;
+
+	if (l->g.cfg.iommu)
+		dirty_mark_host(&l->d, &l->g.arena, b, len);
+	else
+		dirty_mark_buf(&l->d, b, len);
 }
 
 int log_setup(struct logged *l, const struct guest_cfg *cfg)
@@ -33,7 +38,7 @@ int log_setup(struct logged *l, const struct guest_cfg *cfg)
 	if (err)
 		return err;
 	l->g.on_rx = note_rx;
-	l->g.on_rx_arg = &l->d;
+	l->g.on_rx_arg = l;
 	return dirty_add_guest(&l->d, &l->g);
 }
 
@@ -49,9 +54,27 @@ char *log_add_memory(struct logged *l, __u64 gpa, size_t size)
 	return dirty_add(&l->d, gpa, r->hva, r->size) ? NULL : r->hva;
 }
 
+/*
+ * With an IOTLB all that is logged is looked for in the memory table, and so
+ * the used rings have to be there.
+ */
+static int set_mem(struct guest *g)
+{
+	struct arena table = g->arena;
+	struct arena_region *r;
+	unsigned int i;
+
+	for (i = 0; i < VQ_MAX && g->cfg.iommu; i++) {
+		r = &table.region[table.n++];
+		r->gpa = dirty_used_gpa(g, i);
+		r->hva = vq_part(&g->vq[i], VQ_USED, &r->size);
+	}
+	return dev_set_mem(g->fd, &table);
+}
+
 int log_ready(struct logged *l, size_t shift)
 {
-	int err = dev_set_mem(l->g.fd, &l->g.arena);
+	int err = set_mem(&l->g);
 
 	if (!err)
 		err = bitmap_init(&l->log, dirty_top(&l->g), shift);

@@ -228,6 +228,19 @@ void dirty_mark_buf(struct dirty *d, const struct buf *b, __u32 len)
 	}
 }
 
+void dirty_mark_host(struct dirty *d, const struct arena *a,
+		     const struct buf *b, __u32 len)
+{
+	unsigned int i;
+	__u32 now;
+
+	for (i = 0; i < b->nseg && len; i++) {
+		now = min_size(len, b->seg[i].len);
+		dirty_mark(d, arena_gpa(a, b->at[i]), now, DIRTY_MUST);
+		len -= now;
+	}
+}
+
 void dirty_mark_used(struct dirty *d, const struct guest *g,
 		     unsigned int index, __u16 from, __u16 to)
 {

@@ -69,6 +69,9 @@ void dirty_begin(struct dirty *d);
 void dirty_mark(struct dirty *d, __u64 gpa, size_t len, int how);
 /* The first @len bytes of a buffer were written to. */
 void dirty_mark_buf(struct dirty *d, const struct buf *b, __u32 len);
+/* The same for a buffer of which the guest knows no addresses of its own. */
+void dirty_mark_host(struct dirty *d, const struct arena *a,
+		     const struct buf *b, __u32 len);
 /* Ring entries from index @from up to @to were used. */
 void dirty_mark_used(struct dirty *d, const struct guest *g,
 		     unsigned int index, __u16 from, __u16 to);
