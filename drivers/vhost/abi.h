@@ -43,6 +43,8 @@ static_assert(VHOST_NET_SET_BACKEND == 0x4008af30);
 static_assert(VHOST_GET_FEATURES_ARRAY == 0x8008af83);
 static_assert(VHOST_SET_FEATURES_ARRAY == 0x4008af83);
 
+static_assert(VHOST_SET_VRING_BUSYLOOP_TIMEOUT == 0x4008af23);
+static_assert(VHOST_GET_VRING_BUSYLOOP_TIMEOUT == 0x4008af24);
 static_assert(sizeof(struct vhost_worker_state) == 4);
 static_assert(sizeof(struct vhost_vring_worker) == 8);
 static_assert(offsetof(struct vhost_vring_worker, worker_id) == 4);

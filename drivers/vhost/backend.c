@@ -114,7 +114,7 @@ void vhost_backend_close(struct vhost_backend *backend)
 {
 	if (!backend)
 		return;
-	if (backend->rx_at < backend->rx_num) {
+	if (vhost_backend_at_hand(backend)) {
 		if (backend->kind == VHOST_BACKEND_TAP)
 			vhost_tap_give_back(backend);
 		else

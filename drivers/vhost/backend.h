@@ -82,11 +82,14 @@ int vhost_packet_recv(struct vhost_backend *backend, void *packet,
 		      struct iov_iter *to);
 void vhost_packet_free(void *packet);
 
+bool vhost_packet_waiting(const struct vhost_backend *backend);
+
 /* backend_tap.c APIs: */
 struct ptr_ring *vhost_tap_ring(struct file *file);
 struct socket *vhost_tap_socket(struct file *file);
 void vhost_tap_refill(struct vhost_backend *backend);
 void vhost_tap_give_back(struct vhost_backend *backend);
+bool vhost_tap_waiting(const struct vhost_backend *backend);
 u32 vhost_tap_len(void *packet);
 int vhost_tap_recv(struct vhost_backend *backend, void *packet,
 		   struct iov_iter *to);
@@ -94,6 +97,19 @@ void vhost_tap_free(void *packet);
 bool vhost_tap_batches(const struct vhost_backend *backend);
 int vhost_tap_queue(struct vhost_backend *backend, struct iov_iter *from);
 int vhost_tap_flush(struct vhost_backend *backend);
+
+/* Is there a packet that was taken from the backend, but not used? */
+static inline bool vhost_backend_at_hand(const struct vhost_backend *backend)
+{
+	return backend->rx_at < backend->rx_num;
+}
+
+/* Would the backend give packets? */
+static inline bool vhost_backend_waiting(const struct vhost_backend *backend)
+{
+	return backend->kind == VHOST_BACKEND_TAP ?
+	       vhost_tap_waiting(backend) : vhost_packet_waiting(backend);
+}
 
 /**
  * vhost_backend_peek() - look at the next packet that came in

@@ -84,6 +84,17 @@ void vhost_packet_give_back(struct vhost_backend *backend)
 	spin_unlock_bh(&queue->lock);
 }
 
+/**
+ * vhost_packet_waiting() - would the socket give packets?
+ * @backend: the backend
+ *
+ * Return: true if so.
+ */
+bool vhost_packet_waiting(const struct vhost_backend *backend)
+{
+	return !skb_queue_empty_lockless(&backend->sock->sk->sk_receive_queue);
+}
+
 /* Is there a VLAN tag to be put back behind the addresses? */
 static bool has_tag(const struct sk_buff *skb)
 {

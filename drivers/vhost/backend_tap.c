@@ -83,6 +83,18 @@ void vhost_tap_give_back(struct vhost_backend *backend)
 }
 
 /**
+ * vhost_tap_waiting() - would the tap give packets?
+ * @backend: the backend
+ *
+ * Return: true if so.
+ */
+bool vhost_tap_waiting(const struct vhost_backend *backend)
+{
+	/* Resized, as above: its memory may go away while we look. */
+	return !ptr_ring_empty(backend->ring);
+}
+
+/**
  * vhost_tap_len() - length of a packet as the guest will see it
  * @packet: the packet
  *

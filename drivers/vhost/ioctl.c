@@ -272,6 +272,26 @@ static long set_vring_err(struct vhost_vq *vq, void __user *argp)
 	return set_vring_file(vq, argp, vhost_vq_set_err);
 }
 
+static long set_vring_busyloop(struct vhost_vq *vq, void __user *argp)
+{
+	struct vhost_vring_state s;
+
+	if (copy_from_user(&s, argp, sizeof(s)))
+		return -EFAULT;
+	vq->busyloop_timeout = s.num;
+	return 0;
+}
+
+static long get_vring_busyloop(struct vhost_vq *vq, void __user *argp)
+{
+	struct vhost_vring_state s = {
+		.index = vq->index,
+		.num = vq->busyloop_timeout,
+	};
+
+	return copy_to_user(argp, &s, sizeof(s)) ? -EFAULT : 0;
+}
+
 static const struct vhost_ioctl device_ioctls[] = {
 	{ VHOST_GET_FEATURES, false, get_features },
 	{ VHOST_SET_FEATURES, false, set_features },
@@ -298,6 +318,8 @@ static const struct vhost_vring_ioctl vring_ioctls[] = {
 	{ VHOST_SET_VRING_KICK, set_vring_kick },
 	{ VHOST_SET_VRING_CALL, set_vring_call },
 	{ VHOST_SET_VRING_ERR, set_vring_err },
+	{ VHOST_SET_VRING_BUSYLOOP_TIMEOUT, set_vring_busyloop },
+	{ VHOST_GET_VRING_BUSYLOOP_TIMEOUT, get_vring_busyloop },
 	{ VHOST_ATTACH_VRING_WORKER, vhost_ioctl_attach_worker },
 	{ VHOST_GET_VRING_WORKER, vhost_ioctl_get_worker },
 };

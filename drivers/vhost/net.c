@@ -70,11 +70,18 @@ static void net_stop(struct vhost_device *device)
 		vhost_backend_close(vhost_net_detach(&net->net_vqs[i]));
 }
 
+static bool net_look(struct vhost_vq *vq)
+{
+	return vq->index == VHOST_NET_RX ? vhost_net_rx_look(vq) :
+					   vhost_ring_has_more(vq);
+}
+
 static const struct vhost_device_ops net_ops = {
 	.features = { VHOST_NET_FEATURES, VHOST_NET_TUNNEL_FEATURES },
 	.backend_features = BIT_ULL(VHOST_BACKEND_F_IOTLB_MSG_V2),
 	.stop = net_stop,
 	.set_features = net_set_features,
+	.look = net_look,
 };
 
 /*

@@ -96,5 +96,6 @@ void vhost_net_tx(struct vhost_vq *vq);
 
 /* net_rx.c APIs: */
 void vhost_net_rx(struct vhost_vq *vq);
+bool vhost_net_rx_look(struct vhost_vq *vq);
 
 #endif

@@ -252,6 +252,9 @@ static bool rx_idle(struct vhost_vq *vq, enum rx_step step)
 	if (step == RX_NO_IOTLB)
 		vhost_iotlb_sleep(vq);
 	vhost_vq_complete(vq);
+	if ((step == RX_NO_PACKET || step == RX_NO_BUFFER) &&
+	    vhost_busyloop_begin(vq))
+		return false;
 	if (step == RX_NO_PACKET) {
 		/*
 		 * The next packet is what wakes us: no need for kicks. To
@@ -294,6 +297,21 @@ static void rx_turn(struct vhost_vq *vq, struct vhost_tally *tally)
 	vhost_vq_complete(vq);
 	if (!vq->failed)
 		vhost_vq_queue(vq);
+}
+
+/**
+ * vhost_net_rx_look() - is there what the receive ring waits for?
+ * @vq: the ring
+ *
+ * Context: the worker, under vq->mutex.
+ * Return: true if so.
+ */
+bool vhost_net_rx_look(struct vhost_vq *vq)
+{
+	/* A packet at hand is one that lacks buffers. */
+	if (vhost_backend_at_hand(vq->backend))
+		return vhost_ring_has_more(vq);
+	return vhost_backend_waiting(vq->backend);
 }
 
 /**

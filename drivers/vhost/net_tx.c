@@ -201,6 +201,8 @@ static bool tx_idle(struct vhost_vq *vq, struct vhost_tally *tally,
 	default:
 		break;
 	}
+	if (step == TX_EMPTY && vhost_busyloop_begin(vq))
+		return false;
 	more = vhost_ring_kick_on(vq) && step == TX_EMPTY;
 	if (more)
 		vhost_ring_kick_off(vq);

@@ -17,6 +17,7 @@
  *	need_call	does the guest want an interrupt for what it was shown?
  *	kick_off	ask the guest not to kick
  *	kick_on		ask it to kick; tells if buffers came in meanwhile
+ *	has_more	have buffers come in? Changes nothing
  *
  * Buffers are handed out and used in runs: next() reads up to VHOST_RING_RUN
  * ring entries at a time, and publish() writes a run with at most two copies.
@@ -125,6 +126,7 @@ int vhost_split_publish(struct vhost_vq *vq);
 bool vhost_split_need_call(struct vhost_vq *vq);
 void vhost_split_kick_off(struct vhost_vq *vq);
 bool vhost_split_kick_on(struct vhost_vq *vq);
+bool vhost_split_has_more(struct vhost_vq *vq);
 
 /**
  * vhost_ring_forget() - drop what was read ahead

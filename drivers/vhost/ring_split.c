@@ -548,3 +548,20 @@ bool vhost_split_kick_on(struct vhost_vq *vq)
 	}
 	return idx != ring->avail_idx;
 }
+
+/**
+ * vhost_split_has_more() - have buffers come in?
+ * @vq: the ring's queue
+ *
+ * Context: under vq->mutex, in the owner's mm.
+ * Return: true if they have since the guest's index was last read, also if that
+ * can't be read now: the next turn will find out why.
+ */
+bool vhost_split_has_more(struct vhost_vq *vq)
+{
+	struct vhost_ring *ring = &vq->ring;
+	u16 idx;
+
+	return vhost_ring_get16(ring, VHOST_AVAIL, AVAIL_IDX, &idx) ||
+	       idx != ring->avail_idx;
+}

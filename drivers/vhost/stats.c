@@ -81,6 +81,19 @@ void vhost_stats_call(struct vhost_stats *stats)
 }
 
 /**
+ * vhost_stats_polled() - count that busy polling found something
+ * @stats: the counters
+ */
+void vhost_stats_polled(struct vhost_stats *stats)
+{
+	preempt_disable();
+	u64_stats_update_begin(&stats->sync);
+	u64_stats_inc(&stats->polled);
+	u64_stats_update_end(&stats->sync);
+	preempt_enable();
+}
+
+/**
  * vhost_stats_reason() - count something that could not be used
  * @stats: the counters
  * @why: the reason
@@ -121,6 +134,8 @@ void vhost_stats_show(struct seq_file *m, int vq, struct vhost_stats *stats)
 	seq_printf(m, "vq%d-bytes:\t%llu\n", vq,
 		   read_one(stats, &stats->bytes));
 	seq_printf(m, "vq%d-runs:\t%llu\n", vq, read_one(stats, &stats->runs));
+	seq_printf(m, "vq%d-polled:\t%llu\n", vq,
+		   read_one(stats, &stats->polled));
 	seq_printf(m, "vq%d-kicks:\t%lu\n", vq,
 		   atomic_long_read(&stats->kicks));
 	seq_printf(m, "vq%d-calls:\t%llu\n", vq,

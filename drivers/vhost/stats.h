@@ -62,6 +62,7 @@ enum vhost_reason {
  * @kicks: wake-ups of the kick eventfd
  * @calls: interrupts sent
  * @runs: times the worker went through the ring
+ * @polled: times busy polling found something
  * @reasons: buffers and packets that could not be used, by reason
  * @sync: lets readers on 32 bit see whole numbers
  *
@@ -72,6 +73,7 @@ struct vhost_stats {
 	u64_stats_t bytes;
 	u64_stats_t calls;
 	u64_stats_t runs;
+	u64_stats_t polled;
 	u64_stats_t reasons[VHOST_REASONS];
 	atomic_long_t kicks;
 	struct u64_stats_sync sync;
@@ -94,6 +96,7 @@ void vhost_stats_init(struct vhost_stats *stats);
 void vhost_stats_add(struct vhost_stats *stats,
 		     const struct vhost_tally *tally);
 void vhost_stats_call(struct vhost_stats *stats);
+void vhost_stats_polled(struct vhost_stats *stats);
 void vhost_stats_reason(struct vhost_stats *stats, enum vhost_reason why);
 const char *vhost_reason_name(enum vhost_reason why);
 void vhost_stats_show(struct seq_file *m, int vq, struct vhost_stats *stats);

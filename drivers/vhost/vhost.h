@@ -56,6 +56,13 @@ enum vhost_vq_state {
 	VHOST_VQ_BROKEN,	/* the ring made no sense; tried at each kick */
 };
 
+/* What a ring does when it has run out of work; see busyloop.c. */
+enum vhost_busyloop {
+	VHOST_BUSYLOOP_OFF,
+	VHOST_BUSYLOOP_ON,	/* is looked at: kicks off, backend unwatched */
+	VHOST_BUSYLOOP_OVER,	/* was looked at for long enough */
+};
+
 /**
  * struct vhost_vq - one virtqueue
  * @mutex: protects all of it, but for @work and the kicks counted in @stats
@@ -84,6 +91,9 @@ enum vhost_vq_state {
  * @work: calls @handle
  * @later: queues @work after a while
  * @handle: goes through the ring; called in the worker, takes the mutex
+ * @busyloop_timeout: for how many microseconds to look for work
+ * @busyloop: see enum vhost_busyloop
+ * @busyloop_start: local_clock() when that began
  * @stats: counters
  */
 struct vhost_vq {
@@ -112,6 +122,9 @@ struct vhost_vq {
 	struct vhost_work work;
 	struct delayed_work later;
 	void (*handle)(struct vhost_vq *vq);
+	u32 busyloop_timeout;
+	enum vhost_busyloop busyloop;
+	u64 busyloop_start;
 	struct vhost_stats stats;
 };
 
@@ -140,12 +153,15 @@ enum vhost_dialect {
  * @backend_features: bits of the interface it offers
  * @stop: detach all backends; called with device->mutex held
  * @set_features: vq->features has changed; called under each vq's mutex
+ * @look: is there something to do for a ring that had run out of work? Called
+ *	by the worker under the vq's mutex, again and again: to be cheap
  */
 struct vhost_device_ops {
 	u64 features[VHOST_FEATURE_WORDS];
 	u64 backend_features;
 	void (*stop)(struct vhost_device *device);
 	void (*set_features)(struct vhost_vq *vq);
+	bool (*look)(struct vhost_vq *vq);
 };
 
 /**
@@ -240,6 +256,24 @@ void vhost_workers_destroy(struct vhost_device *device);
 int vhost_vq_attach_worker(struct vhost_vq *vq, u32 id);
 u32 vhost_vq_worker_id(const struct vhost_vq *vq);
 
+/* busyloop.c APIs: */
+bool __vhost_busyloop_begin(struct vhost_vq *vq);
+void vhost_busyloop_leave(struct vhost_vq *vq);
+void vhost_busyloop_run(struct vhost_worker *worker);
+
+/**
+ * vhost_busyloop_begin() - may a ring be looked at instead of being woken?
+ * @vq: the queue, at the end of a turn: out of work, and kicks are off
+ *
+ * Return: true if so; there is nothing else to be done then. Otherwise what
+ * wakes the ring has to be asked for.
+ */
+static inline bool vhost_busyloop_begin(struct vhost_vq *vq)
+{
+	lockdep_assert_held(&vq->mutex);
+	return unlikely(vq->busyloop_timeout) && __vhost_busyloop_begin(vq);
+}
+
 /* ioctl_worker.c APIs: */
 long vhost_ioctl_new_worker(struct vhost_device *device, void __user *argp);
 long vhost_ioctl_free_worker(struct vhost_device *device, void __user *argp);
@@ -333,6 +367,11 @@ static inline bool vhost_ring_need_call(struct vhost_vq *vq)
 static inline void vhost_ring_kick_off(struct vhost_vq *vq)
 {
 	vhost_split_kick_off(vq);
+}
+
+static inline bool vhost_ring_has_more(struct vhost_vq *vq)
+{
+	return vhost_split_has_more(vq);
 }
 
 static inline bool vhost_ring_kick_on(struct vhost_vq *vq)

@@ -160,6 +160,7 @@ void vhost_vq_reset(struct vhost_vq *vq)
 	lockdep_assert_held(&vq->mutex);
 	vq->broken = VHOST_OK;
 	vq->err_due = false;
+	vq->busyloop_timeout = 0;
 	vq->mem = NULL;
 	vq->last_region = NULL;
 	memset(&vq->log, 0, sizeof(vq->log));
@@ -457,6 +458,7 @@ struct vhost_backend *vhost_vq_stop(struct vhost_vq *vq)
 	if (vq->device->mm == current->mm)
 		vhost_log_flush(vq);
 	ring->synced = false;
+	vq->busyloop = VHOST_BUSYLOOP_OFF;
 	vq->backend = NULL;
 	vq->state = VHOST_VQ_STOPPED;
 	return backend;
@@ -543,6 +545,8 @@ bool vhost_vq_begin_turn(struct vhost_vq *vq)
 
 	lockdep_assert_held(&vq->mutex);
 	vq->failed = false;
+	if (unlikely(vq->busyloop == VHOST_BUSYLOOP_ON))
+		vq->busyloop = VHOST_BUSYLOOP_OFF;
 	err = sync_ring(vq);
 	if (likely(!err)) {
 		if (unlikely(vq->iotlb))
@@ -572,6 +576,8 @@ void vhost_vq_end_turn(struct vhost_vq *vq, const struct vhost_tally *tally)
 		vq->state = VHOST_VQ_RUNNING;
 		vq->broken = VHOST_OK;
 	}
+	if (unlikely(vq->busyloop == VHOST_BUSYLOOP_OVER))
+		vq->busyloop = VHOST_BUSYLOOP_OFF;
 	if (unlikely(vq->pins.inside))
 		vhost_iotlb_leave(vq);
 	if (unlikely(vq->log.mask || vq->log.wrote))

@@ -17,7 +17,7 @@
 #include <linux/sched.h>
 #include <linux/slab.h>
 
-#include "worker.h"
+#include "vhost.h"
 
 /* Moves the worker to the cgroups of @owner, who waits for it. */
 struct attach_work {
@@ -48,10 +48,13 @@ static bool worker_run(struct vhost_worker *worker)
 {
 	struct llist_node *works = llist_del_all(&worker->queue);
 
-	if (!works)
+	if (!works && !worker->busyloop)
 		return false;
 	__set_current_state(TASK_RUNNING);
-	run_queue(works);
+	if (works)
+		run_queue(works);
+	if (worker->busyloop)
+		vhost_busyloop_run(worker);
 	return true;
 }
 
@@ -59,7 +62,7 @@ static int thread_main(void *data)
 {
 	struct vhost_worker *worker = data;
 
-	kthread_use_mm(worker->mm);
+	kthread_use_mm(worker->device->mm);
 	for (;;) {
 		/* Before the look at the queue: a waker undoes it. */
 		set_current_state(TASK_INTERRUPTIBLE);
@@ -70,7 +73,7 @@ static int thread_main(void *data)
 		schedule();
 	}
 	__set_current_state(TASK_RUNNING);
-	kthread_unuse_mm(worker->mm);
+	kthread_unuse_mm(worker->device->mm);
 	return 0;
 }
 
@@ -140,7 +143,7 @@ static int thread_start(struct vhost_worker *worker)
 
 /**
  * vhost_worker_create() - start a worker for the current process
- * @mm: memory of the current process, to be held until the worker is gone
+ * @device: the device, whose owner the process is until the worker is gone
  * @id: the worker's number
  *
  * The thread enters the cgroups of the current task, so that what it burns
@@ -149,7 +152,7 @@ static int thread_start(struct vhost_worker *worker)
  * Context: may sleep.
  * Return: the worker or the error that kept it from starting.
  */
-struct vhost_worker *vhost_worker_create(struct mm_struct *mm, u32 id)
+struct vhost_worker *vhost_worker_create(struct vhost_device *device, u32 id)
 {
 	struct vhost_worker *worker;
 	int err;
@@ -159,7 +162,7 @@ struct vhost_worker *vhost_worker_create(struct mm_struct *mm, u32 id)
 		return ERR_PTR(-ENOMEM);
 
 	init_llist_head(&worker->queue);
-	worker->mm = mm;
+	worker->device = device;
 	worker->id = id;
 	err = thread_start(worker);
 	if (err) {
@@ -167,6 +170,17 @@ struct vhost_worker *vhost_worker_create(struct mm_struct *mm, u32 id)
 		return ERR_PTR(err);
 	}
 	return worker;
+}
+
+/**
+ * vhost_worker_is_current() - is the current thread a worker's?
+ * @worker: the worker
+ *
+ * Return: true if it is.
+ */
+bool vhost_worker_is_current(const struct vhost_worker *worker)
+{
+	return worker->task == current;
 }
 
 /**

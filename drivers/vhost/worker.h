@@ -8,8 +8,8 @@
 #include <linux/llist.h>
 #include <linux/types.h>
 
-struct mm_struct;
 struct task_struct;
+struct vhost_device;
 
 struct vhost_work;
 typedef void (*vhost_work_fn)(struct vhost_work *work);
@@ -32,20 +32,23 @@ struct vhost_work {
  * struct vhost_worker - a thread and its queue
  * @queue: works to be done, newest first
  * @task: the thread
- * @mm: the owner's memory, held by the device for as long as the worker lives
+ * @device: whose rings it works on; holds the owner's memory meanwhile
+ * @busyloop: some of those rings may have to be looked at; the thread's own
  * @id: number of the worker in its device
  * @rcu: who looks at a ring's worker holds nothing but rcu_read_lock()
  */
 struct vhost_worker {
 	struct llist_head queue;
 	struct task_struct *task;
-	struct mm_struct *mm;
+	struct vhost_device *device;
+	bool busyloop;
 	u32 id;
 	struct rcu_head rcu;
 };
 
 /* worker.c APIs: */
-struct vhost_worker *vhost_worker_create(struct mm_struct *mm, u32 id);
+struct vhost_worker *vhost_worker_create(struct vhost_device *device, u32 id);
+bool vhost_worker_is_current(const struct vhost_worker *worker);
 void vhost_worker_destroy(struct vhost_worker *worker);
 void vhost_worker_queue(struct vhost_worker *worker, struct vhost_work *work);
 

@@ -40,7 +40,7 @@ int vhost_device_new_worker(struct vhost_device *device)
 		if (++id == VHOST_MAX_WORKERS)
 			return -ENOMEM;
 
-	worker = vhost_worker_create(device->mm, id);
+	worker = vhost_worker_create(device, id);
 	if (IS_ERR(worker))
 		return PTR_ERR(worker);
 	device->workers[id] = worker;
@@ -111,6 +111,7 @@ int vhost_vq_attach_worker(struct vhost_vq *vq, u32 id)
 	if (!worker)
 		return -ENODEV;
 	rcu_assign_pointer(vq->worker, worker);
+	vhost_busyloop_leave(vq);
 	return 0;
 }
 

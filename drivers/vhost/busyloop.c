@@ -1,0 +1,127 @@
+// SPDX-License-Identifier: GPL-2.0
+/*
+ * Busy polling: what would wake a ring is looked for, for a while, instead of
+ * waited for. That spares the guest its kicks, the backend its wake-ups, and
+ * the ring the time that they take.
+ *
+ * A ring that runs out of work and has a timeout does not ask to be woken, but
+ * is looked at by its worker whenever that has nothing else to do. If there is
+ * something, it has its turn as usual. It also has one when the time is over,
+ * at the end of which it may not go on like that: so what came in at the last
+ * moment is found where it always is, after wake-ups have been asked for.
+ *
+ * All of a ring's state is under its mutex, which the worker takes for each
+ * look. So who wants to change the ring gets its turn, and need not know that
+ * it is looked at. A worker itself has no more than a note that there may be
+ * such a ring, which is its own.
+ */
+#include <linux/rcupdate.h>
+#include <linux/sched.h>
+#include <linux/sched/clock.h>
+#include <linux/time64.h>
+
+#include "vhost.h"
+
+static struct vhost_worker *worker_of(const struct vhost_vq *vq)
+{
+	return rcu_dereference_protected(vq->worker,
+					 lockdep_is_held(&vq->mutex));
+}
+
+/**
+ * __vhost_busyloop_begin() - vhost_busyloop_begin() of a ring with a timeout
+ * @vq: the queue
+ *
+ * Return: true if the ring will be looked at.
+ */
+bool __vhost_busyloop_begin(struct vhost_vq *vq)
+{
+	struct vhost_worker *worker = worker_of(vq);
+
+	if (vq->busyloop == VHOST_BUSYLOOP_OVER || vq->failed)
+		return false;
+	/* Not by a worker that the ring has left, and this is its last turn. */
+	if (!worker || !vhost_worker_is_current(worker))
+		return false;
+
+	vq->busyloop = VHOST_BUSYLOOP_ON;
+	vq->busyloop_start = local_clock();
+	worker->busyloop = true;
+	return true;
+}
+
+/**
+ * vhost_busyloop_leave() - the ring has another worker from now on
+ * @vq: the queue
+ */
+void vhost_busyloop_leave(struct vhost_vq *vq)
+{
+	lockdep_assert_held(&vq->mutex);
+	if (vq->busyloop != VHOST_BUSYLOOP_ON)
+		return;
+	vq->busyloop = VHOST_BUSYLOOP_OFF;
+	vhost_vq_queue(vq);
+}
+
+/* Clocks of two CPUs may differ: signed. */
+static bool time_is_over(const struct vhost_vq *vq)
+{
+	s64 elapsed = local_clock() - vq->busyloop_start;
+
+	return elapsed >= (s64)READ_ONCE(vq->busyloop_timeout) * NSEC_PER_USEC;
+}
+
+/*
+ * Look at one ring, for the last time if @last. Who has its mutex is not waited
+ * for as long as there is time. Return: true if it is to be looked at again.
+ */
+static bool look_at(struct vhost_worker *worker, struct vhost_vq *vq, bool last)
+{
+	bool on, over, found, ends;
+
+	if (rcu_access_pointer(vq->worker) != worker ||
+	    READ_ONCE(vq->busyloop) != VHOST_BUSYLOOP_ON)
+		return false;
+	over = last || time_is_over(vq);
+	if (over)
+		mutex_lock(&vq->mutex);
+	else if (!mutex_trylock(&vq->mutex))
+		return true;
+
+	on = vq->busyloop == VHOST_BUSYLOOP_ON && worker_of(vq) == worker;
+	found = on && vq->device->ops->look(vq);
+	ends = on && (last || (over && !found));
+	if (found)
+		vhost_stats_polled(&vq->stats);
+	if (ends)
+		vq->busyloop = VHOST_BUSYLOOP_OVER;
+	mutex_unlock(&vq->mutex);
+
+	if (found || ends)
+		vq->handle(vq);
+	return on && !ends;
+}
+
+/**
+ * vhost_busyloop_run() - look at rings until there is something else to do
+ * @worker: the current thread's
+ *
+ * Each ring is looked at once, also if there is other work: that may go on for
+ * as long as it likes. When the CPU is wanted for something else, it is over
+ * for all rings, whatever time they have left.
+ */
+void vhost_busyloop_run(struct vhost_worker *worker)
+{
+	struct vhost_device *device = worker->device;
+	bool again, last;
+	unsigned int i;
+
+	do {
+		last = need_resched();
+		again = false;
+		for (i = 0; i < device->num_vqs; i++)
+			again |= look_at(worker, device->vqs[i], last);
+		cpu_relax();
+	} while (again && llist_empty(&worker->queue));
+	worker->busyloop = again;
+}
