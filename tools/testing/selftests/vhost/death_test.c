@@ -17,16 +17,6 @@
 
 #define FLOW	500
 
-static bool quiet(void)
-{
-	long before;
-
-	pause_ms(100);
-	before = worker_cpu_ms(getpid());
-	pause_ms(400);
-	return worker_cpu_ms(getpid()) - before < 200;
-}
-
 FIXTURE(backend)
 {
 	struct guest g;
@@ -108,7 +98,7 @@ TEST_F_TIMEOUT(backend, link_deleted, 90)
 	/* Transmit buffers come back even though nothing can be sent. */
 	EXPECT_TRUE(pump_flows(&self->p, FLOW));
 	EXPECT_EQ(0, pump_stop(&self->p));
-	EXPECT_TRUE(quiet());
+	EXPECT_TRUE(workers_quiet());
 	EXPECT_EQ(0, replace_backend(&self->g));
 }
 
@@ -126,14 +116,14 @@ TEST_F_TIMEOUT(backend, link_down_and_up, 90)
 	ASSERT_EQ(0, netif_up(self->g.backend.ifname, true));
 	EXPECT_EQ(0, pump_stop(&self->p));
 	EXPECT_LT(0, self->p.received);
-	EXPECT_TRUE(quiet());
+	EXPECT_TRUE(workers_quiet());
 }
 
 TEST_F_TIMEOUT(backend, link_stays_down, 90)
 {
 	ASSERT_EQ(0, netif_up(self->g.backend.ifname, false));
 	pause_ms(200);
-	EXPECT_TRUE(quiet());
+	EXPECT_TRUE(workers_quiet());
 	ASSERT_EQ(0, netif_up(self->g.backend.ifname, true));
 	EXPECT_TRUE(pump_flows(&self->p, FLOW));
 	EXPECT_EQ(0, pump_stop(&self->p));
@@ -193,7 +183,7 @@ TEST_F_TIMEOUT(backend, rings_unmapped, 90)
 	for (i = 0; i < VQ_MAX; i++)
 		ASSERT_EQ((ssize_t)sizeof(one),
 			  write(g->vq[i].kick, &one, sizeof(one)));
-	EXPECT_TRUE(quiet());
+	EXPECT_TRUE(workers_quiet());
 	EXPECT_EQ(0, close(g->fd));
 	g->fd = -1;
 }
@@ -268,7 +258,7 @@ TEST_F_TIMEOUT(tap, queue_detached, 90)
 	ASSERT_EQ(0, tap_attach_queue(self->g.backend.fd, true));
 	EXPECT_TRUE(pump_flows(&self->p, FLOW));
 	EXPECT_EQ(0, pump_stop(&self->p));
-	EXPECT_TRUE(quiet());
+	EXPECT_TRUE(workers_quiet());
 	EXPECT_EQ(0, traffic_alive(&self->g));
 }
 
@@ -341,18 +331,6 @@ static void child_traffic(int ready)
 		pause();
 }
 
-static bool worker_goes(pid_t pid)
-{
-	__s64 end = now_ms() + STALL_MS;
-
-	while (worker_count(pid)) {
-		if (now_ms() > end)
-			return false;
-		pause_ms(10);
-	}
-	return true;
-}
-
 TEST(owner_killed)
 {
 	int i, status, ready[2];
@@ -371,7 +349,7 @@ TEST(owner_killed)
 		ASSERT_EQ(0, kill(pid, SIGKILL));
 		ASSERT_EQ(pid, waitpid(pid, &status, 0));
 		EXPECT_TRUE(WIFSIGNALED(status));
-		EXPECT_TRUE(worker_goes(pid));
+		EXPECT_TRUE(workers_become(pid, 0));
 		close(ready[0]);
 	}
 }
@@ -425,7 +403,7 @@ TEST(fd_passed_before_owner)
 	EXPECT_EQ(-EPERM, dev_get_base(fd, 0));
 	EXPECT_EQ(-EPERM, dev_set_backend(fd, 0, -1));
 	EXPECT_EQ(0, close(fd));
-	EXPECT_TRUE(worker_goes(pid));
+	EXPECT_TRUE(workers_become(pid, 0));
 }
 
 TEST_HARNESS_MAIN

@@ -32,16 +32,6 @@ static void kick(struct vq *vq)
 		perror("kick");
 }
 
-static bool quiet(void)
-{
-	long before;
-
-	pause_ms(100);
-	before = worker_cpu_ms(getpid());
-	pause_ms(400);
-	return worker_cpu_ms(getpid()) - before < 200;
-}
-
 /* Let the wire run dry. How many frames came out? */
 static int frames_out(struct guest *g, int ms)
 {
@@ -506,7 +496,7 @@ TEST_F_TIMEOUT(needs, more_than_ring, 60)
 		EXPECT_EQ(10 + i, seq);
 	}
 	EXPECT_EQ(0, eventfd_drain(vq->err));
-	EXPECT_TRUE(quiet());
+	EXPECT_TRUE(workers_quiet());
 	/* The whole ring for one packet is fine. */
 	frame_build(frame, len[0] - 1, FRAME_TO_GUEST, 20);
 	ASSERT_EQ(0, wire_send_wait(&g->wire, frame, len[0] - 1, NULL));

@@ -24,16 +24,6 @@ static void kick(struct vq *vq)
 		perror("kick");
 }
 
-static bool quiet(void)
-{
-	long before;
-
-	pause_ms(100);
-	before = worker_cpu_ms(getpid());
-	pause_ms(400);
-	return worker_cpu_ms(getpid()) - before < 200;
-}
-
 /* Let the wire run dry. How many frames came out? */
 static int frames_out(struct guest *g, int ms)
 {
@@ -171,7 +161,7 @@ TEST_F_TIMEOUT(mends, without_kick, 60)
 
 	ASSERT_EQ(0, give_work(g, vq, variant->used, self->spare));
 	EXPECT_TRUE(breaks(g, vq));
-	EXPECT_TRUE(quiet());
+	EXPECT_TRUE(workers_quiet());
 	protect(vq, variant->used, PROT_READ | PROT_WRITE);
 	ASSERT_TRUE(vq_wait_after(vq, UNSERVED - 1, SOON_MS));
 	EXPECT_TRUE(work_done(g, vq));

@@ -80,16 +80,6 @@ FIXTURE_TEARDOWN(packet)
 	guest_stop(&self->g);
 }
 
-static bool quiet(void)
-{
-	long before;
-
-	pause_ms(100);
-	before = worker_cpu_ms(getpid());
-	pause_ms(400);
-	return worker_cpu_ms(getpid()) - before < 200;
-}
-
 /* Put a tag behind the addresses of the frame in sent[]. */
 static size_t tag_sent(size_t len, __u16 proto, __u16 tci)
 {
@@ -410,14 +400,14 @@ TEST_F_TIMEOUT(packet, rx_ring, 60)
 		frame_build(sent, 60, FRAME_TO_GUEST, i);
 		ASSERT_EQ(0, wire_send_wait(&g->wire, sent, 60, NULL));
 	}
-	EXPECT_TRUE(quiet());
+	EXPECT_TRUE(workers_quiet());
 	EXPECT_EQ(0, guest_recv(g, got, &p, 0));
 	/* Transmission does not mind. */
 	frame_build(sent, 60, FRAME_TO_HOST, 21);
 	ASSERT_EQ(0, guest_send(g, sent, 60, NULL));
 	EXPECT_EQ(0, guest_drain(g));
 	EXPECT_EQ(60, wire_recv(&g->wire, got, sizeof(got), NULL, STALL_MS));
-	EXPECT_TRUE(quiet());
+	EXPECT_TRUE(workers_quiet());
 	EXPECT_EQ(0, setsockopt(fd, SOL_PACKET, PACKET_RX_RING, &none,
 				sizeof(none)));
 }
@@ -476,7 +466,7 @@ TEST_F_TIMEOUT(packet, empty_frame, 60)
 	ASSERT_EQ(1, receive(g, &p));
 	EXPECT_EQ(sizeof(out.data), p.len);
 	EXPECT_EQ(0, memcmp(out.data, got, sizeof(out.data)));
-	EXPECT_TRUE(quiet());
+	EXPECT_TRUE(workers_quiet());
 	ASSERT_EQ(0, dev_set_backend(g->fd, VQ_RX, g->backend.fd));
 	close(fd);
 	close(tun);
@@ -502,7 +492,7 @@ TEST_F_TIMEOUT(packet, link_down_up, 90)
 		frame_build(sent, 60, FRAME_TO_HOST, 1000 + i);
 		ASSERT_EQ(0, guest_send(g, sent, 60, NULL));
 		EXPECT_EQ(0, guest_drain(g));
-		EXPECT_TRUE(quiet());
+		EXPECT_TRUE(workers_quiet());
 		ASSERT_EQ(0, netif_up(link, true));
 		kicks = g->vq[VQ_RX].kicks + g->vq[VQ_TX].kicks;
 		frame_build(sent, 60, FRAME_TO_GUEST, ++seq);

@@ -22,15 +22,6 @@
 #define ROUNDS		1200
 #define STALL_GPA	0x5000000000ULL
 
-static bool workers_become(pid_t pid, int n)
-{
-	__s64 end = now_ms() + STALL_MS;
-
-	while (worker_count(pid) != n && now_ms() < end)
-		pause_ms(10);
-	return worker_count(pid) == n;
-}
-
 FIXTURE(flow)
 {
 	struct guest g;

@@ -18,16 +18,6 @@ static const unsigned long worker_calls[] = {
 	VHOST_GET_VRING_WORKER,
 };
 
-/* Threads end when their work is done, which need not be at once. */
-static bool workers_become(int n)
-{
-	__s64 end = now_ms() + STALL_MS;
-
-	while (worker_count(getpid()) != n && now_ms() < end)
-		pause_ms(10);
-	return worker_count(getpid()) == n;
-}
-
 /* A device without an owner. */
 FIXTURE(fresh)
 {
@@ -152,7 +142,7 @@ static void make_workers(struct __test_metadata *_metadata, int fd)
 		EXPECT_EQ(n, worker_count(getpid()));
 		if (n)
 			EXPECT_EQ(0, dev_reset_owner(fd));
-		EXPECT_TRUE(workers_become(0));
+		EXPECT_TRUE(workers_become(getpid(), 0));
 	}
 	TH_LOG("%d workers", n);
 }
@@ -259,7 +249,7 @@ TEST_F(owned, bad_arguments)
 		EXPECT_EQ(-EFAULT, dev_ioctl(self->fd, worker_calls[i],
 					     BAD_PTR))
 			TH_LOG("call %#lx", worker_calls[i]);
-	EXPECT_TRUE(workers_become(1));
+	EXPECT_TRUE(workers_become(getpid(), 1));
 	for (i = 0; i < ARRAY_SIZE(bad_id); i++) {
 		EXPECT_EQ(-ENODEV, dev_free_worker(self->fd, bad_id[i]));
 		EXPECT_EQ(-ENODEV, dev_attach_worker(self->fd, VQ_TX,
@@ -298,7 +288,7 @@ TEST_F(owned, new_and_free)
 	EXPECT_NE(a, b);
 	EXPECT_EQ(3, worker_count(getpid()));
 	EXPECT_EQ(0, dev_free_worker(self->fd, a));
-	EXPECT_TRUE(workers_become(2));
+	EXPECT_TRUE(workers_become(getpid(), 2));
 	EXPECT_EQ(-ENODEV, dev_free_worker(self->fd, a));
 	EXPECT_EQ(-ENODEV, dev_attach_worker(self->fd, VQ_RX, a));
 	EXPECT_EQ(0, dev_get_worker(self->fd, VQ_RX));
@@ -320,7 +310,7 @@ TEST_F(owned, one_with_a_ring_is_not_freed)
 	ASSERT_EQ(0, dev_attach_worker(self->fd, VQ_RX, id));
 	/* The first one is like any other. */
 	EXPECT_EQ(0, dev_free_worker(self->fd, 0));
-	EXPECT_TRUE(workers_become(1));
+	EXPECT_TRUE(workers_become(getpid(), 1));
 	EXPECT_EQ(-ENODEV, dev_attach_worker(self->fd, VQ_RX, 0));
 	EXPECT_EQ(-EBUSY, dev_free_worker(self->fd, id));
 	EXPECT_EQ(id, dev_get_worker(self->fd, VQ_RX));

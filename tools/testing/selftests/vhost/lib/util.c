@@ -198,3 +198,27 @@ int worker_count(pid_t tid)
 	scan_workers(tid, &count);
 	return count;
 }
+
+bool workers_become(pid_t tid, int n)
+{
+	__s64 end = now_ms() + STALL_MS;
+
+	while (worker_count(tid) != n) {
+		if (now_ms() > end)
+			return false;
+		pause_ms(10);
+	}
+	return true;
+}
+
+#define WATCH_MS	400
+
+bool workers_quiet(void)
+{
+	long before;
+
+	pause_ms(WATCH_MS / 4);
+	before = worker_cpu_ms(getpid());
+	pause_ms(WATCH_MS);
+	return worker_cpu_ms(getpid()) - before < WATCH_MS / 2;
+}

@@ -44,5 +44,9 @@ bool test_selected(const char *name);
 /* CPU milliseconds used so far by the workers of owner thread @tid. */
 long worker_cpu_ms(pid_t tid);
 int worker_count(pid_t tid);
+/* Does it become @n? Threads that end need a moment. */
+bool workers_become(pid_t tid, int n);
+/* Do the workers of this thread sleep, by and large? */
+bool workers_quiet(void);
 
 #endif
