@@ -14,7 +14,7 @@ struct copier {
 	pthread_mutex_t lock;	/* of the bitmap in use */
 	struct dirty *d;
 	struct bitmap *log;
-	bool quick;		/* without a pause; to be set before the start */
+	bool quick;		/* without a pause; set before the start */
 	bool stop;
 	unsigned int rounds, pages;
 };
