@@ -34,6 +34,8 @@ static_assert(VHOST_SET_VRING_NUM == 0x4008af10);
 static_assert(VHOST_SET_VRING_ADDR == 0x4028af11);
 static_assert(VHOST_SET_VRING_BASE == 0x4008af12);
 static_assert(VHOST_GET_VRING_BASE == 0xc008af12);
+static_assert(VHOST_SET_VRING_ENDIAN == 0x4008af13);
+static_assert(VHOST_GET_VRING_ENDIAN == 0x4008af14);
 static_assert(VHOST_SET_VRING_KICK == 0x4008af20);
 static_assert(VHOST_SET_VRING_CALL == 0x4008af21);
 static_assert(VHOST_SET_VRING_ERR == 0x4008af22);

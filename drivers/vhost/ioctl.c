@@ -214,6 +214,39 @@ static long get_vring_base(struct vhost_vq *vq, void __user *argp)
 	return copy_to_user(argp, &s, sizeof(s)) ? -EFAULT : 0;
 }
 
+/*
+ * Where all guests are of the host's byte order, the numbers are unknown, and
+ * fail like any other such.
+ */
+static long set_vring_endian(struct vhost_vq *vq, void __user *argp)
+{
+	struct vhost_vring_state s;
+
+	if (!IS_ENABLED(CONFIG_VHOST_CROSS_ENDIAN_LEGACY))
+		return -ENOIOCTLCMD;
+	if (vq->backend)
+		return -EBUSY;
+	if (copy_from_user(&s, argp, sizeof(s)))
+		return -EFAULT;
+	if (s.num != VHOST_VRING_LITTLE_ENDIAN &&
+	    s.num != VHOST_VRING_BIG_ENDIAN)
+		return -EINVAL;
+	return vhost_vq_set_endian(vq, s.num == VHOST_VRING_LITTLE_ENDIAN);
+}
+
+static long get_vring_endian(struct vhost_vq *vq, void __user *argp)
+{
+	struct vhost_vring_state s = {
+		.index = vq->index,
+		.num = vq->legacy_le ? VHOST_VRING_LITTLE_ENDIAN :
+				       VHOST_VRING_BIG_ENDIAN,
+	};
+
+	if (!IS_ENABLED(CONFIG_VHOST_CROSS_ENDIAN_LEGACY))
+		return -ENOIOCTLCMD;
+	return copy_to_user(argp, &s, sizeof(s)) ? -EFAULT : 0;
+}
+
 static bool fits_pointer(u64 addr)
 {
 	return addr == (unsigned long)addr;
@@ -315,6 +348,8 @@ static const struct vhost_vring_ioctl vring_ioctls[] = {
 	{ VHOST_SET_VRING_BASE, set_vring_base },
 	{ VHOST_GET_VRING_BASE, get_vring_base },
 	{ VHOST_SET_VRING_ADDR, set_vring_addr },
+	{ VHOST_SET_VRING_ENDIAN, set_vring_endian },
+	{ VHOST_GET_VRING_ENDIAN, get_vring_endian },
 	{ VHOST_SET_VRING_KICK, set_vring_kick },
 	{ VHOST_SET_VRING_CALL, set_vring_call },
 	{ VHOST_SET_VRING_ERR, set_vring_err },

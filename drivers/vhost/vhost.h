@@ -84,6 +84,7 @@ enum vhost_busyloop {
  * @kick: to be watched for kicks
  * @kick_watch: watches @kick
  * @features: bits agreed on, the same in all rings of a device
+ * @legacy_le: a guest without VIRTIO_F_VERSION_1 is a little-endian one
  * @index: number of the ring in its device
  * @device: the device
  * @worker: does @work; NULL without an owner. Changes under device->mutex and
@@ -116,6 +117,7 @@ struct vhost_vq {
 	struct file *kick;
 	struct vhost_watch kick_watch;
 	u64 features[VHOST_FEATURE_WORDS];
+	bool legacy_le;
 	unsigned int index;
 	struct vhost_device *device;
 	struct vhost_worker __rcu *worker;
@@ -229,6 +231,7 @@ int vhost_vq_alloc(struct vhost_vq *vq);
 void vhost_vq_free(struct vhost_vq *vq);
 void vhost_vq_reset(struct vhost_vq *vq);
 void vhost_vq_set_features(struct vhost_vq *vq, const u64 *features);
+int vhost_vq_set_endian(struct vhost_vq *vq, bool little);
 int vhost_vq_set_num(struct vhost_vq *vq, u32 num);
 int vhost_vq_set_base(struct vhost_vq *vq, u32 base);
 u32 vhost_vq_get_base(struct vhost_vq *vq);

@@ -54,6 +54,7 @@ void vhost_vq_init(struct vhost_vq *vq, struct vhost_device *device,
 	vhost_stats_init(&vq->stats);
 	vhost_watch_init(&vq->kick_watch, vq, EPOLLIN, &vq->stats.kicks);
 	vq->ring.num = 1;
+	vq->legacy_le = virtio_legacy_is_little_endian();
 	vhost_vq_set_features(vq, no_features);
 }
 
@@ -169,8 +170,16 @@ void vhost_vq_reset(struct vhost_vq *vq)
 	ring->next_used = 0;
 	ring->put_num = 0;
 	vhost_ring_forget(ring);
+	vq->legacy_le = virtio_legacy_is_little_endian();
 	vhost_vq_set_features(vq, no_features);
 	displace(vq);
+}
+
+/* Fixed by VIRTIO 1; before, it was the guest's own. */
+static void set_byte_order(struct vhost_vq *vq)
+{
+	vq->ring.little_endian = vhost_has(vq, VIRTIO_F_VERSION_1) ||
+				 vq->legacy_le;
 }
 
 /**
@@ -185,11 +194,28 @@ void vhost_vq_set_features(struct vhost_vq *vq, const u64 *features)
 	memcpy(vq->features, features, sizeof(vq->features));
 	ring->event_idx = vhost_has(vq, VIRTIO_RING_F_EVENT_IDX);
 	ring->notify_on_empty = vhost_has(vq, VIRTIO_F_NOTIFY_ON_EMPTY);
-	ring->little_endian = vhost_has(vq, VIRTIO_F_VERSION_1) ||
-			      virtio_legacy_is_little_endian();
+	set_byte_order(vq);
 	vq->log.data = vhost_has(vq, VHOST_F_LOG_ALL);
 	switch_iotlb(vq, vhost_has(vq, VIRTIO_F_ACCESS_PLATFORM));
 	lay_out(vq);
+}
+
+/**
+ * vhost_vq_set_endian() - set the byte order of a guest before VIRTIO 1
+ * @vq: the queue
+ * @little: little endian
+ *
+ * Return: 0, -EBUSY while running.
+ */
+int vhost_vq_set_endian(struct vhost_vq *vq, bool little)
+{
+	lockdep_assert_held(&vq->mutex);
+	if (vq->backend)
+		return -EBUSY;
+
+	vq->legacy_le = little;
+	set_byte_order(vq);
+	return 0;
 }
 
 /**
