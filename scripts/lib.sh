@@ -271,3 +271,50 @@ kernel_source()
 	fi
 	echo "$dest"
 }
+
+# build_variant NAME ARGUMENT...: builds the module with these arguments of
+# make beside the one in the tree, and prints its file.
+build_variant()
+{
+	local name dir
+
+	name=$1-$(cksum <<<"$VHOST_TOP" | cut -d ' ' -f 1)
+	dir=$(cache_dir variants)/$name
+	shift
+	need_build
+	with_lock "variant-$name" variant_make "$dir" "$@" >&2 ||
+		die "no module with $*"
+	echo "$dir/drivers/vhost/vhost_net.ko"
+}
+
+variant_make()
+{
+	local dir=$1 out
+
+	shift
+	mkdir -p "$dir/drivers" "$dir/include"
+	# Sources only, and as old as they are: what is built stays built.
+	(cd "$VHOST_TOP" && cp -a --parents \
+		drivers/vhost/{*.[ch],Makefile,compat} include/linux "$dir")
+	out=$(make -C "$(kdir)" M="$dir/drivers/vhost" W=1 -j"$(nproc)" \
+		"$@" modules 2>&1) &&
+		! grep 'warning: ' <<<"$out" | grep -qv 'compiler differs' &&
+		return
+	echo "$out"
+	rm -rf "$dir"
+	return 1
+}
+
+# options_module: a module with all options, and with the long header also for
+# kernels whose taps do not know of it: enough to test our side of it.
+options_module()
+{
+	local uapi args=(CONFIG_VHOST_CROSS_ENDIAN_LEGACY=y)
+
+	uapi=$(kernel_source)/include/uapi/linux/if_tun.h
+	grep -q TUN_F_UDP_TUNNEL_GSO "$uapi" ||
+		args+=("KCFLAGS=$(printf -- '-D%s ' TUN_F_UDP_TUNNEL_GSO=0x80 \
+			VIRTIO_NET_F_GUEST_UDP_TUNNEL_GSO=65 \
+			VIRTIO_NET_F_HOST_UDP_TUNNEL_GSO=67)")
+	build_variant options "${args[@]}"
+}

@@ -28,6 +28,10 @@
 #define F_V1		BIT(VIRTIO_F_VERSION_1)
 #define F_PLATFORM	BIT(VIRTIO_F_ACCESS_PLATFORM)
 
+/* The two bits that make it 24 bytes, in word 1. */
+#define F1_TUNNEL	(BIT(65 - 64) | BIT(67 - 64))
+#define LONG_HDR	24
+
 #define VQ_RX	0
 #define VQ_TX	1
 #define VQ_MAX	2

@@ -70,6 +70,14 @@ int dev_set_msg_form(int fd, bool first)
 	return dev_ioctl(fd, VHOST_SET_BACKEND_FEATURES, &features);
 }
 
+int dev_set_two_words(int fd, __u64 low, __u64 high)
+{
+	__u64 array[] = { 2, low, high };
+
+	return high ? dev_ioctl(fd, VHOST_SET_FEATURES_ARRAY, array) :
+		      dev_set_features(fd, low);
+}
+
 int dev_set_mem(int fd, const struct arena *a)
 {
 	struct vhost_memory *m;

@@ -19,6 +19,8 @@ int dev_set_owner(int fd);
 int dev_reset_owner(int fd);
 int dev_get_features(int fd, __u64 *features);
 int dev_set_features(int fd, __u64 features);
+/* Both words, if the second is not 0. */
+int dev_set_two_words(int fd, __u64 low, __u64 high);
 /* True if a new device has all of these. */
 bool dev_offers(__u64 features);
 /* Messages of the first form, or else of the second. */

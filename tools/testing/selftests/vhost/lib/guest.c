@@ -74,6 +74,11 @@ void pool_put(struct pool *p, struct buf *b)
 	p->free = b;
 }
 
+static unsigned int hdr_len_of(const struct guest_cfg *cfg)
+{
+	return cfg->long_hdr ? LONG_HDR : net_hdr_len(cfg->features);
+}
+
 static void cfg_defaults(struct guest_cfg *cfg)
 {
 	unsigned int i;
@@ -88,7 +93,7 @@ static void cfg_defaults(struct guest_cfg *cfg)
 		if (!cfg->shape[i].data_parts)
 			cfg->shape[i].data_parts = 1;
 	}
-	cfg->backend.hdr_len = net_hdr_len(cfg->features);
+	cfg->backend.hdr_len = hdr_len_of(cfg);
 	cfg->backend.vnet_hdr = !(cfg->features & F_HOST_HDR);
 }
 
@@ -193,7 +198,8 @@ int guest_setup(struct guest *g)
 
 	r = dev_set_owner(g->fd);
 	if (!r)
-		r = dev_set_features(g->fd, g->cfg.features);
+		r = dev_set_two_words(g->fd, g->cfg.features,
+				      g->cfg.long_hdr ? F1_TUNNEL : 0);
 	if (!r && g->cfg.iommu)
 		r = dev_set_msg_form(g->fd, g->cfg.iommu->v1);
 	if (!r)
@@ -261,7 +267,7 @@ int guest_start(struct guest *g, const struct guest_cfg *cfg)
 	if (cfg->iommu)
 		g->cfg.features |= F_PLATFORM;
 	cfg_defaults(&g->cfg);
-	g->hdr_len = net_hdr_len(cfg->features);
+	g->hdr_len = hdr_len_of(cfg);
 	r = start_memory(g);
 	if (!r) {
 		step = "backend";

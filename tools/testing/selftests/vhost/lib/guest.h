@@ -56,6 +56,7 @@ struct guest_cfg {
 	bool identity;			/* gpa and host address are the same */
 	bool stopped;			/* leave SET_BACKEND to the test */
 	bool bare;			/* leave the whole device to it */
+	bool long_hdr;			/* agree on F1_TUNNEL, too */
 	const struct iommu_cfg *iommu;	/* translate addresses, NULL: don't */
 };
 
@@ -78,6 +79,7 @@ struct guest {
 /* One received packet. */
 struct rx_packet {
 	struct virtio_net_hdr_mrg_rxbuf hdr;
+	__u8 hdr_rest[LONG_HDR - sizeof(struct virtio_net_hdr_mrg_rxbuf)];
 	unsigned int nbufs;	/* buffers it came in */
 	size_t len;		/* without header */
 };

@@ -134,7 +134,10 @@ static int wait_for_room(struct guest *g)
 int guest_send(struct guest *g, const void *frame, size_t len,
 	       const struct virtio_net_hdr *h)
 {
-	struct virtio_net_hdr_mrg_rxbuf hdr = {};
+	struct {
+		struct virtio_net_hdr hdr;
+		__u8 rest[LONG_HDR - sizeof(struct virtio_net_hdr)];
+	} hdr = {};
 	struct buf *b;
 	int r;
 
@@ -248,7 +251,7 @@ int guest_recv(struct guest *g, void *frame, struct rx_packet *p, int ms)
 	r = next_rx(g, &u, ms);
 	if (r <= 0)
 		return r;
-	buf_gather(u.cookie, 0, &p->hdr, g->hdr_len);
+	buf_gather(u.cookie, 0, p, g->hdr_len);
 	if (g->cfg.features & F_MRG)
 		more = p->hdr.num_buffers;
 	if (!more)
