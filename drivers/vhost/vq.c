@@ -321,7 +321,8 @@ int vhost_vq_place(struct vhost_vq *vq, const struct vhost_place *place)
 	get_place(vq, &old);
 	set_place(vq, place);
 	if (vq->backend && (!parts_valid(vq) ||
-			    !vhost_log_covers_used(vq, vq->log.base))) {
+			    !vhost_vq_covered(vq, vq->log.base, vq->mem,
+					      vq->log.data))) {
 		set_place(vq, &old);
 		return -EINVAL;
 	}

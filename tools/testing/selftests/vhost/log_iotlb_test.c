@@ -6,6 +6,7 @@
  */
 #include "fixture.h"
 
+#include <errno.h>
 #include <sys/eventfd.h>
 
 #include "copier.h"
@@ -15,6 +16,8 @@
 
 #define FLOW		200
 #define ROUNDS		3
+/* No bitmap for a guest of this harness fits behind it. */
+#define BAD_BASE	((void *)(0x7ffffffff000UL - 8 * PAGE))
 
 FIXTURE(iotlb)
 {
@@ -206,6 +209,33 @@ TEST_F_TIMEOUT(iotlb, ring_not_in_memory, 60)
 		for (end = gpa + size; gpa < end; gpa += PAGE)
 			EXPECT_FALSE(bitmap_test(&l->log, gpa));
 	}
+}
+
+/*
+ * A running ring is to be logged where no log can be. What its pages are is
+ * not known yet, so that any of the memory table's may be among them.
+ */
+TEST_F_TIMEOUT(iotlb, ring_refused, 60)
+{
+	struct guest *g = &self->l.g;
+	unsigned int i;
+
+	NOT_FOR_STOCK("finds out when it writes");
+	ASSERT_EQ(0, dirty_log_off(g));
+	ASSERT_EQ(0, dirty_set_base(g->fd, BAD_BASE));
+	ASSERT_EQ(0, guest_attach(g, g->backend.fd));
+	for (i = 0; i < VQ_MAX; i++)
+		EXPECT_EQ(-EINVAL, dev_set_addr_log(g->fd, &g->vq[i],
+						    dirty_used_gpa(g, i)));
+	EXPECT_EQ(0, traffic_alive(g));
+	for (i = 0; i < VQ_MAX; i++)
+		EXPECT_EQ(0, eventfd_drain(g->vq[i].err));
+	/* With a log that covers all there is nothing against it. */
+	ASSERT_EQ(0, dirty_set_base(g->fd, self->l.log.base));
+	for (i = 0; i < VQ_MAX; i++)
+		EXPECT_EQ(0, dev_set_addr_log(g->fd, &g->vq[i],
+					      dirty_used_gpa(g, i)));
+	EXPECT_EQ(0, traffic_alive(g));
 }
 
 TEST_HARNESS_MAIN
