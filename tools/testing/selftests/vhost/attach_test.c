@@ -293,6 +293,67 @@ TEST_F(ready, shared_tap)
 	guest_stop(&other);
 }
 
+/*
+ * Of a socket only its kind is of interest: its name is longer than a
+ * sockaddr_ll when the interface's addresses are (S3).
+ */
+TEST_F(ready, long_address)
+{
+	const __u8 remote[16] = { 0x20, 1, 0xd, 0xb8, [15] = 1 };
+	struct sockaddr_ll sll = {
+		.sll_family = AF_PACKET,
+		.sll_protocol = htons(ETH_P_ALL),
+	};
+	int r = netif_add_ip6tnl("vhtun6", remote), fd;
+
+	if (r)
+		SKIP(return, "no such tunnel: %s", strerror(-r));
+	ASSERT_EQ(0, netif_up("vhtun6", true));
+	fd = socket(AF_PACKET, SOCK_RAW | SOCK_CLOEXEC, 0);
+	sll.sll_ifindex = if_nametoindex("vhtun6");
+	ASSERT_EQ(0, bind(fd, (struct sockaddr *)&sll, sizeof(sll)));
+	EXPECT_EQ(0, guest_attach(&self->g, fd));
+	EXPECT_EQ(0, guest_attach(&self->g, self->g.backend.fd));
+	EXPECT_EQ(0, traffic_alive(&self->g));
+	close(fd);
+}
+
+/* As many regions as there may be, those in use first, or last (S39). */
+static void fill_table(struct vhost_memory *m, unsigned int max, void *spare,
+		       const struct arena *a, unsigned int at)
+{
+	unsigned int i;
+
+	for (i = 0; i < max; i++)
+		set_region(m, i, (i + 1) * BIT(45), PAGE, spare);
+	for (i = 0; i < a->n; i++)
+		set_region(m, at + i, a->region[i].gpa, a->region[i].size,
+			   a->region[i].hva);
+}
+
+TEST_F(ready, full_table)
+{
+	unsigned int i, max = dev_max_regions();
+	struct guest *g = &self->g;
+	const unsigned int at[] = {
+		0, (max - g->arena.n) / 2, max - g->arena.n,
+	};
+	char *spare = guarded_map(PAGE);
+	struct vhost_memory *m;
+
+	m = calloc(1, sizeof(*m) + max * sizeof(m->regions[0]));
+	ASSERT_TRUE(m && spare);
+	for (i = 0; i < ARRAY_SIZE(at); i++) {
+		fill_table(m, max, spare, &g->arena, at[i]);
+		ASSERT_EQ(0, set_table(g->fd, m, max));
+		ASSERT_EQ(0, guest_attach(g, g->backend.fd));
+		EXPECT_EQ(0, traffic_alive(g));
+		ASSERT_EQ(0, guest_attach(g, -1));
+	}
+	free(m);
+	guarded_unmap(spare, PAGE);
+}
+
 /* A guest in operation. */
 FIXTURE(running)
 {

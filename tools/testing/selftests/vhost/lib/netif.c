@@ -16,6 +16,9 @@
 
 #include "netif.h"
 
+/* Of linux/if_tunnel.h, which can't be had together with net/if.h. */
+#define TUNNEL_REMOTE	3
+
 struct nl_req {
 	struct nlmsghdr nh;
 	struct ifinfomsg ifi;
@@ -141,6 +144,22 @@ int netif_add_macvtap(const char *name, const char *lower,
 	attr_put_str(&req, IFLA_INFO_KIND, "macvtap");
 	data = attr_begin(&req, IFLA_INFO_DATA);
 	attr_put(&req, IFLA_MACVLAN_MODE, &mode, sizeof(mode));
+	attr_end(&req, data);
+	attr_end(&req, info);
+	return req_send(&req);
+}
+
+int netif_add_ip6tnl(const char *name, const __u8 remote[16])
+{
+	struct rtattr *info, *data;
+	struct nl_req req;
+
+	req_init(&req, RTM_NEWLINK, NLM_F_CREATE | NLM_F_EXCL);
+	attr_put_str(&req, IFLA_IFNAME, name);
+	info = attr_begin(&req, IFLA_LINKINFO);
+	attr_put_str(&req, IFLA_INFO_KIND, "ip6tnl");
+	data = attr_begin(&req, IFLA_INFO_DATA);
+	attr_put(&req, TUNNEL_REMOTE, remote, 16);
 	attr_end(&req, data);
 	attr_end(&req, info);
 	return req_send(&req);

@@ -15,6 +15,8 @@ int netif_new_namespace(void);
 int netif_add_veth(const char *name, const char *peer);
 int netif_add_macvtap(const char *name, const char *lower,
 		      const __u8 mac[ETH_ALEN]);
+/* A tunnel; its hardware addresses have 16 bytes. */
+int netif_add_ip6tnl(const char *name, const __u8 remote[16]);
 int netif_del(const char *name);
 
 int netif_up(const char *name, bool up);
