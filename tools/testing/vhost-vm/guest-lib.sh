@@ -25,6 +25,17 @@ vm_kernel_image()
 	(. /run/vhost-vm/config && echo "$VM_IMAGE")
 }
 
+# The modules NAME... of that kernel and those that they need, as insmod lines.
+vm_kernel_modules()
+{
+	(
+		# shellcheck source=/dev/null
+		. /run/vhost-vm/config
+		modprobe -d "$VM_KERNEL" -S "$(ls "$VM_KERNEL/lib/modules")" \
+			-a --show-depends "$@"
+	)
+}
+
 module_loaded() { [[ -d /sys/module/$1 ]]; }
 
 module_refs() { cat "/sys/module/$1/refcnt"; }
