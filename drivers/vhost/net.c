@@ -29,9 +29,17 @@
 	 (1ULL << VIRTIO_F_ACCESS_PLATFORM) |				\
 	 (1ULL << VIRTIO_F_RING_RESET))
 
+/* The interface of 2009 has this without asking. */
+static void choose_notify_on_empty(struct vhost_net_vq *nvq)
+{
+	nvq->vq.ring.notify_on_empty =
+		nvq->v3 || vhost_has(&nvq->vq, VIRTIO_F_NOTIFY_ON_EMPTY);
+}
+
 static void net_set_features(struct vhost_vq *vq)
 {
 	to_net_vq(vq)->hdr_len = vhost_net_hdr_len(vq);
+	choose_notify_on_empty(to_net_vq(vq));
 }
 
 /* What of the header the backend sees. */
@@ -41,6 +49,20 @@ static void set_header(struct vhost_net_vq *nvq, struct vhost_backend *backend)
 
 	vhost_backend_set_header(backend, ours ? 0 : nvq->hdr_len,
 				 nvq->vq.ring.little_endian);
+}
+
+/**
+ * vhost_net_attached() - a ring has another backend, or none
+ * @nvq: the ring
+ * @v3: the interface of 2009 has attached it
+ */
+void vhost_net_attached(struct vhost_net_vq *nvq, bool v3)
+{
+	lockdep_assert_held(&nvq->vq.mutex);
+	vhost_watch_stop(&nvq->sock_watch);
+	nvq->tries = 0;
+	nvq->v3 = v3;
+	choose_notify_on_empty(nvq);
 }
 
 /**
@@ -54,9 +76,8 @@ struct vhost_backend *vhost_net_detach(struct vhost_net_vq *nvq)
 	struct vhost_backend *old;
 
 	mutex_lock(&nvq->vq.mutex);
-	vhost_watch_stop(&nvq->sock_watch);
-	nvq->tries = 0;
 	old = vhost_vq_stop(&nvq->vq);
+	vhost_net_attached(nvq, false);
 	mutex_unlock(&nvq->vq.mutex);
 	return old;
 }
@@ -96,7 +117,7 @@ static int swap_backend(struct vhost_net_vq *nvq,
 	int err;
 
 	lockdep_assert_held(&vq->mutex);
-	if (old && old->sock == new->sock)
+	if (old && old->sock == new->sock && !nvq->v3)
 		return 0;
 
 	/* Such as a tap without a device. */
@@ -107,8 +128,7 @@ static int swap_backend(struct vhost_net_vq *nvq,
 	err = vhost_vq_start(vq, new);
 	if (err)
 		return err;
-	vhost_watch_stop(&nvq->sock_watch);
-	nvq->tries = 0;
+	vhost_net_attached(nvq, false);
 	*backend = old;
 	return 0;
 }

@@ -38,6 +38,7 @@ enum {
  * @vq: the ring
  * @hdr_len: bytes of the guest's virtio header
  * @tries: TX: how often the backend refused the next packet
+ * @v3: attached by the interface of 2009, see net_v3.c
  * @sock_watch: watches the backend: RX for packets, TX for room
  *
  * Protected by vq.mutex.
@@ -46,6 +47,7 @@ struct vhost_net_vq {
 	struct vhost_vq vq;
 	u8 hdr_len;
 	u8 tries;
+	bool v3;
 	struct vhost_watch sock_watch;
 };
 
@@ -81,6 +83,7 @@ static inline bool vhost_net_may_go_on(const struct vhost_tally *tally)
 }
 
 /* net.c APIs: */
+void vhost_net_attached(struct vhost_net_vq *nvq, bool v3);
 struct vhost_backend *vhost_net_detach(struct vhost_net_vq *nvq);
 int vhost_net_set_backend(struct vhost_net *net, unsigned int index, int fd);
 

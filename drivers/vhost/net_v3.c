@@ -26,7 +26,17 @@ static int check_socket(struct file *file)
 	return sock->sk->sk_family == AF_PACKET ? 0 : -EPFNOSUPPORT;
 }
 
-static int open_backends(struct file *file, struct vhost_backend **backends)
+/**
+ * struct v3_end - what a ring is, was or is to be attached to
+ * @backend: the backend, or NULL
+ * @v3: attached by this interface
+ */
+struct v3_end {
+	struct vhost_backend *backend;
+	bool v3;
+};
+
+static int open_ends(struct file *file, struct v3_end *ends)
 {
 	int i;
 
@@ -36,7 +46,8 @@ static int open_backends(struct file *file, struct vhost_backend **backends)
 
 		if (IS_ERR(backend))
 			return PTR_ERR(backend);
-		backends[i] = backend;
+		ends[i].backend = backend;
+		ends[i].v3 = true;
 	}
 	return 0;
 }
@@ -77,72 +88,70 @@ static struct vhost_mem *choose_mem(struct vhost_device *device)
 }
 
 /*
- * Attach a backend, unless its socket is attached already; whichever is not
- * is left in *@backend.
+ * Attach a ring to @end, unless that is what it is attached to; whichever
+ * it is not attached to is left in @end.
  */
-static int attach(struct vhost_net_vq *nvq, struct vhost_backend **backend)
+static int attach(struct vhost_net_vq *nvq, struct v3_end *end)
 {
+	struct vhost_backend *old, *new = end->backend;
 	struct vhost_vq *vq = &nvq->vq;
-	struct vhost_backend *old;
+	bool v3 = end->v3;
 	int err = 0;
 
 	mutex_lock(&vq->mutex);
 	old = vq->backend;
-	if (!old || old->sock != (*backend)->sock) {
-		err = vhost_vq_start(vq, *backend);
-		if (!err) {
-			vhost_watch_stop(&nvq->sock_watch);
-			nvq->tries = 0;
-			*backend = old;
-		}
-	}
+	if (old && old->sock == new->sock && nvq->v3 == v3)
+		goto unlock_vq;
+	if (v3)
+		vhost_backend_set_header(new, 0, vq->ring.little_endian);
+	err = vhost_vq_start(vq, new);
+	if (err)
+		goto unlock_vq;
+	end->backend = old;
+	end->v3 = nvq->v3;
+	vhost_net_attached(nvq, v3);
+
+unlock_vq:
 	mutex_unlock(&vq->mutex);
 	return err;
 }
 
 /* As if attach() had not been. */
-static void take_back(struct vhost_net_vq *nvq, struct vhost_backend **backend)
+static void take_back(struct vhost_net_vq *nvq, struct v3_end *end)
 {
 	/* The one that ran before can't fail: its ring is in use. */
-	if (*backend)
-		attach(nvq, backend);
+	if (end->backend)
+		attach(nvq, end);
 	else
-		*backend = vhost_net_detach(nvq);
+		end->backend = vhost_net_detach(nvq);
 }
 
-static int attach_both(struct vhost_net *net, struct vhost_backend **backends)
+static int attach_both(struct vhost_net *net, struct v3_end *ends)
 {
 	int i, err;
 
 	for (i = 0; i < VHOST_NET_VQS; i++) {
-		err = attach(&net->net_vqs[i], &backends[i]);
+		err = attach(&net->net_vqs[i], &ends[i]);
 		if (!err)
 			continue;
 		while (i--)
-			take_back(&net->net_vqs[i], &backends[i]);
+			take_back(&net->net_vqs[i], &ends[i]);
 		return err;
 	}
 	return 0;
 }
 
+/* Packets or buffers may have been waiting for a backend. */
 static void run_both(struct vhost_net *net)
 {
 	int i;
 
-	for (i = 0; i < VHOST_NET_VQS; i++) {
-		struct vhost_vq *vq = net->vqs[i];
-
-		mutex_lock(&vq->mutex);
-		vhost_backend_set_header(vq->backend, 0,
-					 vq->ring.little_endian);
-		vq->ring.notify_on_empty = true;
-		vhost_vq_queue(vq);
-		mutex_unlock(&vq->mutex);
-	}
+	for (i = 0; i < VHOST_NET_VQS; i++)
+		vhost_vq_queue(net->vqs[i]);
 }
 
-/* Both rings or none; what is not attached is left in @backends. */
-static int exchange(struct vhost_net *net, struct vhost_backend **backends)
+/* Both rings or none; what is not attached is left in @ends. */
+static int exchange(struct vhost_net *net, struct v3_end *ends)
 {
 	struct vhost_device *device = &net->device;
 	struct vhost_mem *old = device->mem, *mem;
@@ -154,7 +163,7 @@ static int exchange(struct vhost_net *net, struct vhost_backend **backends)
 
 	if (mem != old)
 		vhost_device_swap_mem(device, mem);
-	err = attach_both(net, backends);
+	err = attach_both(net, ends);
 	if (!err)
 		run_both(net);
 	if (mem != old)
@@ -164,7 +173,7 @@ static int exchange(struct vhost_net *net, struct vhost_backend **backends)
 
 static int attach_socket(struct vhost_net *net, int fd)
 {
-	struct vhost_backend *backends[VHOST_NET_VQS] = {};
+	struct v3_end ends[VHOST_NET_VQS] = {};
 	struct file *file = fget(fd);
 	int i, err;
 
@@ -172,12 +181,12 @@ static int attach_socket(struct vhost_net *net, int fd)
 	if (!err)
 		err = check_rings(net);
 	if (!err)
-		err = open_backends(file, backends);
+		err = open_ends(file, ends);
 	if (!err)
-		err = exchange(net, backends);
+		err = exchange(net, ends);
 
 	for (i = 0; i < VHOST_NET_VQS; i++)
-		vhost_backend_close(backends[i]);
+		vhost_backend_close(ends[i].backend);
 	if (file)
 		fput(file);
 	return err;

@@ -576,4 +576,53 @@ TEST_F(flow, call_when_empty)
 		EXPECT_EQ(1, guest_recv(g, got, &p, STALL_MS));
 }
 
+/* Does the guest hear that its only packet was sent, though it won't? */
+static bool calls_when_empty(struct guest *g)
+{
+	long long sent = count(g, VQ_TX, "packets");
+	struct vq *tx = &g->vq[VQ_TX];
+	char frame[100];
+
+	frame_build(frame, sizeof(frame), FRAME_TO_HOST, 1);
+	tx->avail->flags = VRING_AVAIL_F_NO_INTERRUPT;
+	eventfd_drain(tx->call);
+	return !guest_send(g, frame, sizeof(frame), NULL) &&
+		(vq_kick(tx), counts_to(g, VQ_TX, "packets", sent + 1)) &&
+		eventfd_drain(tx->call) && !guest_drain(g);
+}
+
+/* It is the socket that brings this, not what is agreed on afterwards. */
+TEST_F(flow, call_when_empty_stays)
+{
+	struct guest *g = &self->g;
+	__u32 none = 0;
+
+	ASSERT_EQ(0, alive(g));
+	EXPECT_TRUE(calls_when_empty(g));
+	ASSERT_EQ(0, dev_ioctl(g->fd, V3_ACK_FEATURES, &none));
+	EXPECT_TRUE(calls_when_empty(g));
+	ASSERT_EQ(0, dev_set_features(g->fd, 0));
+	EXPECT_TRUE(calls_when_empty(g));
+	/* Refused, it takes nothing away. */
+	EXPECT_GT(0, v3_socket(g->fd, g->fd));
+	EXPECT_TRUE(calls_when_empty(g));
+}
+
+/* Attached the other way, to the same socket, the ring is one of today's. */
+TEST_F(flow, call_when_empty_goes)
+{
+	struct guest *g = &self->g;
+
+	ASSERT_EQ(0, alive(g));
+	ASSERT_EQ(0, v3_socket(g->fd, -1));
+	ASSERT_EQ(0, guest_attach(g, g->backend.fd));
+	EXPECT_FALSE(calls_when_empty(g));
+	EXPECT_EQ(0, guest_drain(g));
+	ASSERT_EQ(0, v3_socket(g->fd, g->backend.fd));
+	EXPECT_TRUE(calls_when_empty(g));
+	ASSERT_EQ(0, guest_attach(g, g->backend.fd));
+	EXPECT_FALSE(calls_when_empty(g));
+	EXPECT_EQ(0, guest_drain(g));
+}
+
 TEST_HARNESS_MAIN
