@@ -166,7 +166,7 @@ TEST_F_TIMEOUT(backend, close_under_traffic, 90)
 	__atomic_store_n(&self->p.stop, true, __ATOMIC_RELEASE);
 	pthread_join(self->p.thread, NULL);
 	EXPECT_FALSE(self->p.broken);
-	EXPECT_EQ(0, worker_count(getpid()));
+	EXPECT_TRUE(workers_become(getpid(), 0));
 }
 
 TEST_F_TIMEOUT(backend, rings_unmapped, 90)

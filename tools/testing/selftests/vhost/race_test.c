@@ -83,18 +83,6 @@ static void call_kick(struct caller *c, unsigned int i)
 	vq_kick_always(&c->g->vq[i % 2]);
 }
 
-static bool workers_go(void)
-{
-	__s64 end = now_ms() + STALL_MS;
-
-	while (worker_count(getpid())) {
-		if (now_ms() > end)
-			return false;
-		pause_ms(10);
-	}
-	return true;
-}
-
 FIXTURE(race)
 {
 	struct guest g;
@@ -114,7 +102,7 @@ FIXTURE_SETUP(race)
 FIXTURE_TEARDOWN(race)
 {
 	guest_stop(&self->g);
-	EXPECT_TRUE(workers_go());
+	EXPECT_TRUE(workers_become(getpid(), 0));
 }
 
 /* The device's last file is closed during a call: the call ends first. */

@@ -341,7 +341,7 @@ TEST_F(owned, limit)
 	}
 	EXPECT_EQ(0, close(self->fd));
 	self->fd = -1;
-	EXPECT_EQ(0, worker_count(getpid()));
+	EXPECT_TRUE(workers_become(getpid(), 0));
 }
 
 TEST_F(owned, reset_owner_frees_all)
@@ -353,7 +353,7 @@ TEST_F(owned, reset_owner_frees_all)
 		ASSERT_EQ(2, dev_new_worker(self->fd));
 		ASSERT_EQ(0, dev_attach_worker(self->fd, VQ_TX, 2));
 		ASSERT_EQ(0, dev_reset_owner(self->fd));
-		EXPECT_EQ(0, worker_count(getpid()));
+		EXPECT_TRUE(workers_become(getpid(), 0));
 		EXPECT_EQ(-EPERM, dev_free_worker(self->fd, 1));
 		ASSERT_EQ(0, dev_set_owner(self->fd));
 		EXPECT_EQ(0, dev_get_worker(self->fd, VQ_TX));
