@@ -104,14 +104,14 @@ TEST_F(table, impossible_regions)
 	set_region(self->m, 1, 16 * PAGE, 0, p);
 	EXPECT_EQ(-EFAULT, set_table(self->fd, self->m, 2));
 	/* Round the end of the guest's address space. */
-	set_region(self->m, 1, -PAGE, 2 * PAGE, p);
+	set_region(self->m, 1, LAST_PAGE, 2 * PAGE, p);
 	EXPECT_EQ(-EFAULT, set_table(self->fd, self->m, 2));
 	set_region(self->m, 1, ~0ULL, 2, p);
 	EXPECT_EQ(-EFAULT, set_table(self->fd, self->m, 2));
 	set_region(self->m, 1, 16 * PAGE, ~0ULL, p);
 	EXPECT_EQ(-EFAULT, set_table(self->fd, self->m, 2));
 	/* Up to the very end is no wrap. */
-	set_region(self->m, 1, -PAGE, PAGE, p);
+	set_region(self->m, 1, LAST_PAGE, PAGE, p);
 	EXPECT_EQ(0, set_table(self->fd, self->m, 2));
 	guarded_unmap(p, 2 * PAGE);
 }
@@ -130,7 +130,7 @@ TEST_F(table, overlap_is_allowed)
 /* A whole reserved range in one region, as some clients give it. */
 TEST_F(table, huge_reserved_range)
 {
-	size_t size = 100ULL << 30;
+	size_t size = sizeof(long) == 8 ? (size_t)(100ULL << 30) : 1UL << 30;
 	void *p;
 
 	p = mmap(NULL, size, PROT_NONE,
@@ -409,7 +409,7 @@ TEST_F(running, addresses_can_be_set)
 	EXPECT_EQ(-EOPNOTSUPP, dev_ioctl(fd, VHOST_SET_VRING_ADDR, &a));
 	/* While running, an address of the kernel is refused. */
 	a = good;
-	a.used_user_addr = -PAGE;
+	a.used_user_addr = LAST_PAGE;
 	EXPECT_EQ(-EINVAL, dev_ioctl(fd, VHOST_SET_VRING_ADDR, &a));
 }
 
@@ -428,7 +428,8 @@ TEST_F(running, memory_can_be_set)
 	/* While running, host addresses must be those of a process. */
 	m = calloc(1, sizeof(*m) + sizeof(m->regions[0]));
 	ASSERT_NE(NULL, m);
-	set_region(m, 0, 0, PAGE, (void *)-PAGE);
+	set_region(m, 0, 0, PAGE, NULL);
+	m->regions[0].userspace_addr = LAST_PAGE;
 	EXPECT_EQ(-EFAULT, set_table(self->g.fd, m, 1));
 	free(m);
 }

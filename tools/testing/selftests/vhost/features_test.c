@@ -218,7 +218,7 @@ TEST_F(array, unmapped_words_fault)
 /* A huge array takes long; who is killed does not wait for its end. */
 TEST_F(array, killed_on_the_way)
 {
-	size_t size = 1UL << 40;
+	size_t size = (size_t)BIT(40);
 	struct vhost_features_array *a;
 	int status;
 	pid_t pid;

@@ -294,11 +294,12 @@ TEST_F(one, wraps_around)
 	struct guest *g = &self->g;
 
 	NOT_FOR_STOCK("waits for what can't be mapped");
-	ASSERT_EQ(0, update(g, -PAGE, PAGE, self->page[0], VHOST_ACCESS_RO));
+	ASSERT_EQ(0, update(g, LAST_PAGE, PAGE, self->page[0],
+			    VHOST_ACCESS_RO));
 	ASSERT_EQ(0, update(g, 0, PAGE, self->page[1], VHOST_ACCESS_RO));
 	ASSERT_EQ(0, offer(g, VQ_TX, -100ULL, self->len));
 	EXPECT_EQ(0, comes_back(g, VQ_TX));
-	ASSERT_EQ(0, offer(g, VQ_TX, -PAGE, 0xffffffff));
+	ASSERT_EQ(0, offer(g, VQ_TX, LAST_PAGE, 0xffffffff));
 	EXPECT_EQ(0, comes_back(g, VQ_TX));
 	ASSERT_EQ(0, offer(g, VQ_TX, -1ULL, 2));
 	EXPECT_EQ(0, comes_back(g, VQ_TX));

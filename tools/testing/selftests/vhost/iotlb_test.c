@@ -121,7 +121,7 @@ TEST_F(bare, without_padding)
 	size_t n;
 
 	good(self->m, variant->v1, self->mem);
-	for (n = 8 + sizeof(struct vhost_iotlb_msg); n <= IOMMU_MSG; n++)
+	for (n = IOMMU_MSG_USED; n <= IOMMU_MSG; n++)
 		EXPECT_LE((int)n, write_bytes(self->fd, self->m, n));
 }
 
@@ -142,14 +142,16 @@ TEST_F(bare, wrong_type)
 TEST_F(bare, wrong_memory)
 {
 	static const __u64 at[] = {
-		-1ULL, -PAGE, BIT(63), BIT(63) - PAGE, 0xffff888000000000ULL,
-		0x800000000000ULL, 0x800000000000ULL - PAGE,
+		-1ULL, LAST_PAGE, BIT(63), BIT(63) - PAGE,
+		0xffff888000000000ULL, 0x800000000000ULL,
+		0x800000000000ULL - PAGE,
 	};
 	union iommu_msg *m = self->m;
 	size_t i;
 
 	for (i = 0; i < ARRAY_SIZE(at); i++) {
-		good(m, variant->v1, (void *)at[i]);
+		good(m, variant->v1, NULL);
+		m->v2.iotlb.uaddr = at[i];
 		EXPECT_EQ(-EFAULT, iommu_write(self->fd, m, 1))
 			TH_LOG("at %llx", at[i]);
 	}
@@ -165,10 +167,10 @@ TEST_F(bare, wrong_range)
 	union iommu_msg *m = self->m;
 
 	good(m, variant->v1, self->mem);
-	m->v2.iotlb.iova = -PAGE + 1;
+	m->v2.iotlb.iova = LAST_PAGE + 1;
 	EXPECT_EQ(-EFAULT, iommu_write(self->fd, m, 1));
 	/* The very end is fine, but nothing goes beyond. */
-	m->v2.iotlb.iova = -PAGE;
+	m->v2.iotlb.iova = LAST_PAGE;
 	EXPECT_EQ(IOMMU_MSG, iommu_write(self->fd, m, 1));
 	/* All there is, to somewhere and to nowhere. */
 	m->v2.iotlb.iova = 0;
@@ -194,7 +196,7 @@ TEST_F(bare, invalidate_without_size)
 	for (i = 0; i < ARRAY_SIZE(all); i++) {
 		EXPECT_EQ(IOMMU_MSG, iommu_update(self->fd, 0x1000, PAGE,
 						  self->mem, VHOST_ACCESS_RW));
-		EXPECT_EQ(IOMMU_MSG, iommu_update(self->fd, -PAGE, PAGE,
+		EXPECT_EQ(IOMMU_MSG, iommu_update(self->fd, LAST_PAGE, PAGE,
 						  self->mem, VHOST_ACCESS_RW));
 		EXPECT_EQ(2, device_count(self->fd, "iotlb-entries"));
 		EXPECT_EQ(IOMMU_MSG, iommu_invalidate(self->fd, all[i].iova,

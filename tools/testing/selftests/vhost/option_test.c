@@ -224,11 +224,10 @@ static void offer(struct vq *vq, __u16 *avail, __u16 head)
 	vq->avail->ring[at & (vq->num - 1)] = htobe16(head);
 	__atomic_store_n(&vq->avail->idx, htobe16(++*avail), __ATOMIC_RELEASE);
 	__atomic_thread_fence(__ATOMIC_SEQ_CST);
-	if (vq->cfg.features & F_EVENT) {
+	if (vq->cfg.features & F_EVENT)
 		kick = vring_need_event(be16toh(*event), *avail, at);
-	} else {
+	else
 		kick = !(be16toh(vq->used->flags) & VRING_USED_F_NO_NOTIFY);
-	}
 	if (kick && write(vq->kick, &one, sizeof(one)) != sizeof(one))
 		perror("kick");
 }

@@ -13,6 +13,8 @@
 
 #define ARENA_REGIONS	8
 #define PAGE		4096UL
+/* The last of any address space, whatever the program's own. */
+#define LAST_PAGE	(-(__u64)PAGE)
 
 struct arena_region {
 	__u64 gpa;

@@ -13,7 +13,9 @@
 #include "arena.h"
 #include "iommu.h"
 
-static_assert(sizeof(struct vhost_msg) == IOMMU_MSG, "first form");
+/* That of 32-bit programs may differ; the driver knows that of 64-bit ones. */
+static_assert(sizeof(struct vhost_msg) == IOMMU_MSG || sizeof(long) == 4,
+	      "first form");
 static_assert(sizeof(struct vhost_msg_v2) == IOMMU_MSG, "second form");
 
 void iommu_msg(union iommu_msg *m, bool v1, __u8 type, __u64 iova, __u64 size,

@@ -22,6 +22,7 @@ union iommu_msg {
 };
 
 #define IOMMU_MSG	sizeof(union iommu_msg)
+#define IOMMU_MSG_USED	40	/* without padding, in 64-bit programs */
 /* More messages than this are not read or written in one call. */
 #define IOMMU_BATCH	128
 
