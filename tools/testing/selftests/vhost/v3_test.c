@@ -8,6 +8,7 @@
 #include <fcntl.h>
 #include <linux/if_packet.h>
 #include <netinet/in.h>
+#include <pthread.h>
 #include <string.h>
 #include <sys/eventfd.h>
 #include <sys/mman.h>
@@ -16,6 +17,7 @@
 #include "counters.h"
 #include "netif.h"
 #include "pump.h"
+#include "stall.h"
 #include "traffic.h"
 #include "v3.h"
 
@@ -287,6 +289,52 @@ TEST_F(bare, socket_is_for_both_rings_or_none)
 	half_a_device(_metadata, g, VQ_RX);
 	EXPECT_EQ(0, v3_socket(g->fd, g->backend.fd));
 	EXPECT_EQ(0, alive(g));
+}
+
+struct binder {
+	struct guest *g;
+	int result;
+};
+
+static void *bind_socket(void *arg)
+{
+	struct binder *b = arg;
+
+	b->result = v3_socket(b->g->fd, b->g->backend.fd);
+	return NULL;
+}
+
+/* The one that is attached first has all it needs, also if it runs at once. */
+TEST_F(bare, first_ring_runs_at_once)
+{
+	struct guest *g = &self->g;
+	struct vq *rx = &g->vq[VQ_RX];
+	struct binder b = { .g = g };
+	struct rx_packet p;
+	char frame[100], got[2000];
+	pthread_t thread;
+	struct stall s;
+	void *page;
+
+	ASSERT_EQ(0, v3_setup(g));
+	page = (void *)((uintptr_t)g->vq[VQ_TX].used & -PAGE);
+	if (stall_init_shared(&s, page, PAGE))
+		SKIP(return, "no userfaultfd for shared pages");
+	ASSERT_EQ(1, guest_post(g, 1));
+	rx->avail->flags = VRING_AVAIL_F_NO_INTERRUPT;
+	ASSERT_EQ(0, pthread_create(&thread, NULL, bind_socket, &b));
+	ASSERT_EQ(page, stall_wait(&s, STALL_MS));
+	/* Its only buffer is used: it has to say so. */
+	frame_build(frame, sizeof(frame), FRAME_TO_GUEST, 1);
+	ASSERT_EQ(0, wire_send_wait(&g->wire, frame, sizeof(frame), NULL));
+	vq_kick_always(rx);
+	EXPECT_TRUE(eventfd_wait(rx->call, STALL_MS));
+	ASSERT_EQ(0, stall_continue(&s, page));
+	ASSERT_EQ(0, pthread_join(thread, NULL));
+	EXPECT_EQ(0, b.result);
+	EXPECT_EQ(1, guest_recv(g, got, &p, STALL_MS));
+	EXPECT_EQ(0, alive(g));
+	stall_end(&s);
 }
 
 /* What RESET_OWNER leaves behind maps every address to itself. */
