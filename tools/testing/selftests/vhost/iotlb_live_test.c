@@ -348,7 +348,7 @@ TEST_F_TIMEOUT(live, rings_move, 60)
 	struct pump p;
 	int i;
 
-	NOT_FOR_STOCK("goes on with the old place");
+	NOT_FOR_STOCK("went on with the old place until lately");
 	ASSERT_EQ(0, pump_start(&p, g));
 	for (i = 0; i < 30; i++) {
 		ASSERT_TRUE(pump_flows(&p, 20));
@@ -367,7 +367,7 @@ TEST_F(live, ring_grows)
 	struct guest *g = &self->g;
 	struct vq *tx = &g->vq[VQ_TX];
 
-	NOT_FOR_STOCK("goes on with the old length");
+	NOT_FOR_STOCK("went on with the old length until lately");
 	ASSERT_EQ(0, guest_attach(g, -1));
 	ASSERT_EQ(0, dev_vring_state(g->fd, VHOST_SET_VRING_NUM, VQ_TX, 64));
 	ASSERT_EQ(0, guest_attach(g, g->backend.fd));
