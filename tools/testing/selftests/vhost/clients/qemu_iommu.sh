@@ -1,10 +1,10 @@
 #!/bin/bash
 # SPDX-License-Identifier: GPL-2.0
 #
-# qemu_iommu.sh [ours|stock|FILE]: a guest of an unmodified QEMU with an IOMMU
-# in front of its card, which maps every buffer for itself and takes the
-# mapping away afterwards. Runs in the VM of tools/testing/vhost-vm/run. TAP
-# on stdout.
+# qemu_iommu.sh [--long] [ours|stock|FILE]: a guest of an unmodified QEMU with
+# an IOMMU in front of its card, which maps every buffer for itself and takes
+# the mapping away afterwards. Runs in the VM of tools/testing/vhost-vm/run.
+# The long form copies more. TAP on stdout.
 
 set -euo pipefail
 here=$(cd "$(dirname "${BASH_SOURCE[0]}")" && pwd)
@@ -15,7 +15,11 @@ dir=$(mktemp -d)
 # shellcheck source=tools/testing/selftests/vhost/clients/qemu-lib.sh
 . "$here/qemu-lib.sh"
 
-COPY_BYTES=${COPY_BYTES-20000000}
+COPY_BYTES=5000000
+if [[ ${1-} == --long ]]; then
+	COPY_BYTES=20000000
+	shift
+fi
 
 # shellcheck disable=SC2317 # called by trap
 finish()
