@@ -71,6 +71,16 @@ load_module()
 	return 1
 }
 
+# vhost_offers BIT: of the features that the loaded driver has.
+vhost_offers()
+{
+	# VHOST_GET_FEATURES
+	perl -e 'open(my $fd, "+<", "/dev/vhost-net") or die "$!\n";
+		 my $features = "\0" x 8;
+		 ioctl($fd, 0x8008af00, $features) or die "$!\n";
+		 exit !((unpack("Q", $features) >> $ARGV[0]) & 1)' "$1"
+}
+
 # Size in 2 MB pages of the pool behind /dev/hugepages.
 hugepages()
 {
