@@ -6,6 +6,9 @@
  * What a guest and a monitor would do at the same time is done here in turn,
  * so neither waits for the other: up to 64 packets are posted before a kick,
  * and all that the device asks for is answered before the ring is looked at.
+ *
+ * Where a buffer is mapped is plain from its address: to look it up, or to put
+ * it into a table, would take longer than all that drivers differ in.
  */
 #include <errno.h>
 #include <stdio.h>
@@ -20,6 +23,9 @@
 /* Buffers, a page each; which of them are free. */
 static char *pages;
 static unsigned int free_page[IOTLB_RING], nfree;
+static bool mapped[IOTLB_RING];
+/* Messages in a call. */
+static unsigned int batch = 1;
 
 /* A map that is not there can be unmapped twice. */
 static bool takes_many(int fd)
@@ -37,17 +43,15 @@ static int post_one(struct bench *b, unsigned int index)
 {
 	unsigned int i = free_page[--nfree];
 	struct vq_seg seg = {
-		.gpa = IOVA + i * PAGE,
+		.gpa = IOVA + (__u64)i * PAGE,
 		.len = b->g.hdr_len + (index ? b->size : ETH_FRAME_LEN),
 		.flags = index == VQ_RX ? VRING_DESC_F_WRITE : 0,
 	};
 	char *at = pages + i * PAGE;
-	int r;
 
 	b->credit--;
-	r = iommu_map(&b->g.io, seg.gpa, at, PAGE,
-		      index ? VHOST_ACCESS_RO : VHOST_ACCESS_WO);
-	return r ? r : vq_add(&b->g.vq[index], &seg, 1, at);
+	mapped[i] = true;
+	return vq_add(&b->g.vq[index], &seg, 1, at);
 }
 
 static int post(struct bench *b, unsigned int index)
@@ -61,12 +65,27 @@ static int post(struct bench *b, unsigned int index)
 	return r;
 }
 
+static int tell(struct bench *b, const union iommu_msg *m, unsigned int n)
+{
+	unsigned int now;
+	int r;
+
+	for (; n; n -= now, m += now) {
+		now = min_size(n, batch);
+		r = iommu_write(b->g.fd, m, now);
+		if (r != (int)(now * IOMMU_MSG))
+			return bench_fail("message", r < 0 ? r : -EIO);
+	}
+	return 0;
+}
+
 /* Unmap what the device is done with. */
 static int take_back(struct bench *b, unsigned int index)
 {
 	size_t len = index == VQ_RX ? b->g.hdr_len + b->size : 0;
-	__u64 iova[RUN];
+	static union iommu_msg m[RUN];
 	struct vq_used u;
+	unsigned int i;
 	int n, r = 0;
 
 	for (n = 0; n < RUN; n++) {
@@ -75,12 +94,52 @@ static int take_back(struct bench *b, unsigned int index)
 			break;
 		if (u.len != len)
 			return bench_fail("length of a frame", -EPROTO);
-		free_page[nfree] = ((char *)u.cookie - pages) / PAGE;
-		iova[n] = IOVA + free_page[nfree++] * PAGE;
+		i = ((char *)u.cookie - pages) / PAGE;
+		free_page[nfree++] = i;
+		mapped[i] = false;
+		iommu_msg(&m[n], false, VHOST_IOTLB_INVALIDATE,
+			  IOVA + (__u64)i * PAGE, PAGE, NULL, 0);
 	}
 	if (n && r >= 0)
-		r = iommu_unmap_many(&b->g.io, iova, n, PAGE);
+		r = tell(b, m, n);
 	return r < 0 ? r : n;
+}
+
+/* Make an answer of what the device asks for: a buffer, or some of a ring. */
+static bool answer(struct bench *b, union iommu_msg *m)
+{
+	const struct iommu *io = &b->g.io;
+	__u64 iova = m->v2.iotlb.iova;
+	size_t i = (iova - IOVA) / PAGE;
+
+	if (iova >= IOVA && i < IOTLB_RING) {
+		iommu_msg(m, false, VHOST_IOTLB_UPDATE, IOVA + i * PAGE, PAGE,
+			  pages + i * PAGE, m->v2.iotlb.perm);
+		return mapped[i];
+	}
+	for (i = 0; i < io->n; i++)
+		if (iova - io->map[i].iova < io->map[i].size)
+			break;
+	if (i == io->n)
+		return false;
+	iommu_msg(m, false, VHOST_IOTLB_UPDATE, io->map[i].iova,
+		  io->map[i].size, io->map[i].at, io->map[i].perm);
+	return true;
+}
+
+/* Answer all that the device asks for now. */
+static int serve(struct bench *b)
+{
+	static union iommu_msg m[RUN];
+	int n, i, r = 0;
+
+	while (!r && (n = iommu_read(b->g.fd, m, batch)) > 0) {
+		for (i = 0; i < n; i++)
+			if (!answer(b, &m[i]))
+				return bench_fail("unmapped", -EFAULT);
+		r = tell(b, m, n);
+	}
+	return r ? r : n == -EAGAIN ? 0 : n;
 }
 
 static int turn(struct bench *b, unsigned int index)
@@ -92,7 +151,7 @@ static int turn(struct bench *b, unsigned int index)
 		return n;
 	r = post(b, index);
 	if (!r)
-		r = iommu_serve(&b->g.io);
+		r = serve(b);
 	if (r < 0)
 		return bench_fail("monitor", r);
 	return n;
@@ -122,7 +181,8 @@ void bench_iotlb_fresh(struct bench *b)
 	struct iommu *io = &b->g.io;
 
 	iommu_stop(io);
-	io->cfg.batch = b->many && takes_many(io->fd) ? RUN : 1;
+	if (b->many && takes_many(io->fd))
+		batch = RUN;
 	b->fill = fill;
 	b->turn = turn;
 }
