@@ -45,6 +45,16 @@ bool says(struct guest *g, unsigned int index, const char *what,
 	return device_tells(g->fd, key, value) && !strcmp(value, wanted);
 }
 
+bool comes_to_say(struct guest *g, unsigned int index, const char *what,
+		  const char *wanted)
+{
+	__s64 end = now_ms() + STALL_MS;
+
+	while (!says(g, index, what, wanted) && now_ms() < end)
+		pause_ms(5);
+	return says(g, index, what, wanted);
+}
+
 bool counts_to(struct guest *g, unsigned int index, const char *what,
 	       long long n)
 {

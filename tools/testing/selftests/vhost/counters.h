@@ -19,6 +19,9 @@ long long count(struct guest *g, unsigned int index, const char *what);
 /* Is there a line @what of a ring, with this text? */
 bool says(struct guest *g, unsigned int index, const char *what,
 	  const char *wanted);
+/* Does it come to say that, if not at once? */
+bool comes_to_say(struct guest *g, unsigned int index, const char *what,
+		  const char *wanted);
 /*
  * Does the number become @n? Counters are added up at the end of a turn, when
  * buffers are back already.
