@@ -7,9 +7,7 @@
 #include "fixture.h"
 
 #include <pthread.h>
-#include <signal.h>
 #include <sys/mman.h>
-#include <sys/prctl.h>
 
 #include "counters.h"
 #include "guest.h"
@@ -490,42 +488,26 @@ TEST_F_TIMEOUT(busy, worker_freed, 60)
 	ASSERT_EQ(0, traffic_alive(g));
 }
 
-static void child(int ready)
+static bool poll_for_ever(void)
 {
 	struct guest_cfg cfg = { .features = F_V1 | F_MRG | F_EVENT };
 	static struct guest g;
 
-	/* A test that is killed takes its children along. */
-	prctl(PR_SET_PDEATHSIG, SIGKILL);
-	if (netif_new_namespace() || guest_start(&g, &cfg) ||
-	    set_timeouts(&g, FOR_EVER) || traffic_alive(&g))
-		_exit(1);
-	if (write(ready, "", 1) != 1)
-		_exit(2);
-	for (;;)
-		pause();
+	return !netif_new_namespace() && !guest_start(&g, &cfg) &&
+		!set_timeouts(&g, FOR_EVER) && !traffic_alive(&g);
 }
 
 TEST(owner_killed)
 {
-	int i, status, ready[2];
 	pid_t pid;
-	char c;
+	int i;
 
 	RUN_IF_SELECTED();
 	for (i = 0; i < 5; i++) {
-		ASSERT_EQ(0, pipe(ready));
-		pid = fork();
-		ASSERT_LE(0, pid);
-		if (!pid)
-			child(ready[1]);
-		close(ready[1]);
-		ASSERT_EQ(1, read(ready[0], &c, 1));
-		ASSERT_EQ(0, kill(pid, SIGKILL));
-		ASSERT_EQ(pid, waitpid(pid, &status, 0));
-		EXPECT_TRUE(WIFSIGNALED(status));
+		pid = child_ready(poll_for_ever);
+		ASSERT_LT(0, pid);
+		EXPECT_TRUE(child_killed(pid));
 		EXPECT_TRUE(workers_become(pid, 0));
-		close(ready[0]);
 	}
 }
 

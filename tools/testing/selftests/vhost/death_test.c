@@ -314,43 +314,27 @@ TEST_F_TIMEOUT(tap, namespace_dies_at_detach, 90)
 	EXPECT_EQ(0, replace_backend(g));
 }
 
-static void child_traffic(int ready)
+static bool let_traffic_flow(void)
 {
 	struct guest_cfg cfg = { .features = F_V1 | F_MRG | F_EVENT };
 	static struct guest g;
 	static struct pump p;
 
-	/* A test that is killed takes its children along. */
-	prctl(PR_SET_PDEATHSIG, SIGKILL);
-	if (netif_new_namespace() || guest_start(&g, &cfg) ||
-	    pump_start(&p, &g) || !pump_flows(&p, FLOW))
-		_exit(1);
-	if (write(ready, "", 1) != 1)
-		_exit(2);
-	for (;;)
-		pause();
+	return !netif_new_namespace() && !guest_start(&g, &cfg) &&
+		!pump_start(&p, &g) && pump_flows(&p, FLOW);
 }
 
 TEST(owner_killed)
 {
-	int i, status, ready[2];
 	pid_t pid;
-	char c;
+	int i;
 
 	RUN_IF_SELECTED();
 	for (i = 0; i < 5; i++) {
-		ASSERT_EQ(0, pipe(ready));
-		pid = fork();
-		ASSERT_LE(0, pid);
-		if (!pid)
-			child_traffic(ready[1]);
-		close(ready[1]);
-		ASSERT_EQ(1, read(ready[0], &c, 1));
-		ASSERT_EQ(0, kill(pid, SIGKILL));
-		ASSERT_EQ(pid, waitpid(pid, &status, 0));
-		EXPECT_TRUE(WIFSIGNALED(status));
+		pid = child_ready(let_traffic_flow);
+		ASSERT_LT(0, pid);
+		EXPECT_TRUE(child_killed(pid));
 		EXPECT_TRUE(workers_become(pid, 0));
-		close(ready[0]);
 	}
 }
 

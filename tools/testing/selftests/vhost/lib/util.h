@@ -37,6 +37,14 @@ bool eventfd_wait(int fd, int ms);
 int pass_fd(int sock, int fd);
 int take_fd(int sock);
 
+/*
+ * A child that has done @set_up, and then waits to be killed. Return: its
+ * process, or -errno.
+ */
+pid_t child_ready(bool (*set_up)(void));
+/* Kill it. True if that is what it has died of. */
+bool child_killed(pid_t pid);
+
 /* Set when the distribution's own driver is under test. */
 bool stock_driver(void);
 bool test_selected(const char *name);
