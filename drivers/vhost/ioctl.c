@@ -204,14 +204,16 @@ static long set_vring_base(struct vhost_vq *vq, void __user *argp)
 	return vhost_vq_set_base(vq, s.num);
 }
 
-static long get_vring_base(struct vhost_vq *vq, void __user *argp)
+static long tell_state(struct vhost_vq *vq, void __user *argp, u32 num)
 {
-	struct vhost_vring_state s = {
-		.index = vq->index,
-		.num = vhost_vq_get_base(vq),
-	};
+	struct vhost_vring_state s = { .index = vq->index, .num = num };
 
 	return copy_to_user(argp, &s, sizeof(s)) ? -EFAULT : 0;
+}
+
+static long get_vring_base(struct vhost_vq *vq, void __user *argp)
+{
+	return tell_state(vq, argp, vhost_vq_get_base(vq));
 }
 
 /*
@@ -236,15 +238,10 @@ static long set_vring_endian(struct vhost_vq *vq, void __user *argp)
 
 static long get_vring_endian(struct vhost_vq *vq, void __user *argp)
 {
-	struct vhost_vring_state s = {
-		.index = vq->index,
-		.num = vq->legacy_le ? VHOST_VRING_LITTLE_ENDIAN :
-				       VHOST_VRING_BIG_ENDIAN,
-	};
-
 	if (!IS_ENABLED(CONFIG_VHOST_CROSS_ENDIAN_LEGACY))
 		return -ENOIOCTLCMD;
-	return copy_to_user(argp, &s, sizeof(s)) ? -EFAULT : 0;
+	return tell_state(vq, argp, vq->legacy_le ? VHOST_VRING_LITTLE_ENDIAN :
+						    VHOST_VRING_BIG_ENDIAN);
 }
 
 static bool fits_pointer(u64 addr)
@@ -317,12 +314,7 @@ static long set_vring_busyloop(struct vhost_vq *vq, void __user *argp)
 
 static long get_vring_busyloop(struct vhost_vq *vq, void __user *argp)
 {
-	struct vhost_vring_state s = {
-		.index = vq->index,
-		.num = vq->busyloop_timeout,
-	};
-
-	return copy_to_user(argp, &s, sizeof(s)) ? -EFAULT : 0;
+	return tell_state(vq, argp, vq->busyloop_timeout);
 }
 
 static const struct vhost_ioctl device_ioctls[] = {
