@@ -110,8 +110,21 @@ static void cut_first(struct vhost_map *map, u64 first)
 	map->first = first;
 }
 
+/* Will two pieces be left of one translation when a range is cut out of it? */
+static bool cuts_in_two(struct vhost_iotlb *iotlb, u64 first, u64 last)
+{
+	const struct vhost_map *map;
+	bool two;
+
+	spin_lock(&iotlb->lock);
+	map = vhost_iotlb_find(iotlb, first);
+	two = map && map->first < first && map->last > last;
+	spin_unlock(&iotlb->lock);
+	return two;
+}
+
 /*
- * Cut a range out of one translation that overlaps it. @spare is needed if the
+ * Cut a range out of one translation that overlaps it. *@spare is needed if the
  * range lies in its middle, so that two pieces stay; without @spare none does.
  */
 static void cut_map(struct vhost_iotlb *iotlb, struct vhost_map *map, u64 first,
@@ -302,7 +315,7 @@ int vhost_iotlb_update(struct vhost_device *device,
 		       const struct vhost_iotlb_msg *msg)
 {
 	struct vhost_iotlb *iotlb = &device->iotlb;
-	struct vhost_map *new, *spare;
+	struct vhost_map *new, *spare = NULL;
 
 	lockdep_assert_held(&device->mutex);
 	if (!iotlb->on)
@@ -310,10 +323,13 @@ int vhost_iotlb_update(struct vhost_device *device,
 	new = map_from_msg(msg);
 	if (IS_ERR(new))
 		return PTR_ERR(new);
-	spare = kzalloc(sizeof(*spare), GFP_KERNEL_ACCOUNT);
-	if (!spare) {
-		kfree(new);
-		return -ENOMEM;
+	/* Only messages change the tree, one at a time: so that stays true. */
+	if (cuts_in_two(iotlb, new->first, new->last)) {
+		spare = kzalloc(sizeof(*spare), GFP_KERNEL_ACCOUNT);
+		if (!spare) {
+			kfree(new);
+			return -ENOMEM;
+		}
 	}
 
 	iotlb->updates++;
