@@ -8,10 +8,10 @@
  *	datagrams churn MEGABYTES
  *
  * All of them go on until SIGUSR1, but for a sender that has sent COUNT. The
- * sender's standard output, a file, always has the count. The receiver prints
- * what it saw. The holder reads nothing before the signal: up to then, the
- * datagrams lie in the kernel where the device put them and nobody has looked
- * at them.
+ * standard output, a file, of sender and churner always has the count of
+ * datagrams and rounds. The receiver prints what it saw. The holder reads
+ * nothing before the signal: up to then, the datagrams lie in the kernel where
+ * the device put them and nobody has looked at them.
  *
  * The churner is for guests that move: it writes to each of its pages again
  * and again, and expects to find what it wrote before.
@@ -165,6 +165,16 @@ static bool told_to_stop(const sigset_t *signals)
 	return sigtimedwait(signals, NULL, &now) > 0;
 }
 
+/* In place of the one before. */
+static void tell_count(__u32 count)
+{
+	char text[16];
+
+	snprintf(text, sizeof(text), "%8u\n", count);
+	if (pwrite(STDOUT_FILENO, text, strlen(text), 0) < 0)
+		die("count");
+}
+
 static int send_all(const char *address, int port, size_t len, long rate,
 		    __u32 first, __u32 count)
 {
@@ -179,7 +189,6 @@ static int send_all(const char *address, int port, size_t len, long rate,
 	};
 	int fd = open_socket();
 	sigset_t signals;
-	char text[16];
 	__u32 i;
 
 	if (len < sizeof(struct head) || len > LENGTH_MAX || rate < 1 ||
@@ -190,9 +199,7 @@ static int send_all(const char *address, int port, size_t len, long rate,
 		fill(first + i, len);
 		/* While a guest moves it may well be that nobody is there. */
 		sendto(fd, data, len, 0, (void *)&to, sizeof(to));
-		snprintf(text, sizeof(text), "%8u\n", i + 1);
-		if (pwrite(STDOUT_FILENO, text, strlen(text), 0) < 0)
-			die("count");
+		tell_count(i + 1);
 		nanosleep(&pause, NULL);
 	}
 	return 0;
@@ -249,8 +256,10 @@ static int churn(size_t megabytes)
 				wrong++;
 			memory[i] = word(round, i);
 		}
+		tell_count(round + 1);
 		usleep(CHURN_MS * 1000);
 	}
+	/* In place of the count, too. */
 	printf("rounds %u wrong %u\n", round, wrong);
 	return wrong != 0;
 }
