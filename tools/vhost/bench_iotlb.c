@@ -11,13 +11,14 @@
  * it into a table, would take longer than all that drivers differ in.
  */
 #include <errno.h>
+#include <poll.h>
 #include <stdio.h>
 #include <string.h>
-#include <unistd.h>
 
 #include "bench.h"
 
 #define RUN	64
+#define IDLE_MS	100
 #define IOVA	0x7f0000000000ULL
 
 /* Buffers, a page each; which of them are free. */
@@ -62,7 +63,7 @@ static int post(struct bench *b, unsigned int index)
 		r = post_one(b, index);
 	if (n)
 		vq_kick(&b->g.vq[index]);
-	return r;
+	return r ? r : n;
 }
 
 static int tell(struct bench *b, const union iommu_msg *m, unsigned int n)
@@ -131,29 +132,49 @@ static bool answer(struct bench *b, union iommu_msg *m)
 static int serve(struct bench *b)
 {
 	static union iommu_msg m[RUN];
-	int n, i, r = 0;
+	int n, i, all = 0, r = 0;
 
 	while (!r && (n = iommu_read(b->g.fd, m, batch)) > 0) {
+		all += n;
 		for (i = 0; i < n; i++)
 			if (!answer(b, &m[i]))
 				return bench_fail("unmapped", -EFAULT);
 		r = tell(b, m, n);
 	}
-	return r ? r : n == -EAGAIN ? 0 : n;
+	return r ? r : n == -EAGAIN ? all : n;
+}
+
+/* Nothing to do before the device asks for something, or has used something. */
+static void idle(struct bench *b, unsigned int index)
+{
+	struct vq *vq = &b->g.vq[index];
+	struct pollfd p[2] = {
+		{ .fd = b->g.fd, .events = POLLIN },
+		{ .fd = vq->call, .events = POLLIN },
+	};
+
+	vq->ops->call_on(vq, 0);
+	__atomic_thread_fence(__ATOMIC_SEQ_CST);
+	if (!vq_more_used(vq))
+		poll(p, 2, IDLE_MS);
+	vq->ops->call_off(vq);
+	if (p[1].revents)
+		vq->wakeups += eventfd_drain(vq->call);
 }
 
 static int turn(struct bench *b, unsigned int index)
 {
-	int n, r;
+	int n, posted, served;
 
 	n = take_back(b, index);
 	if (n < 0)
 		return n;
-	r = post(b, index);
-	if (!r)
-		r = serve(b);
-	if (r < 0)
-		return bench_fail("monitor", r);
+	posted = post(b, index);
+	served = posted < 0 ? posted : serve(b);
+	if (served < 0)
+		return bench_fail("monitor", served);
+	if (!n && !posted && !served)
+		idle(b, index);
 	return n;
 }
 
