@@ -359,8 +359,9 @@ static int map_part(struct vhost_vq *vq, struct vhost_area *part, u8 perm)
  */
 int vhost_iotlb_map_ring(struct vhost_vq *vq)
 {
-	static const u8 perms[VHOST_PARTS] = {
-		[VHOST_DESC] = VHOST_ACCESS_RO,
+	const u8 perms[VHOST_PARTS] = {
+		[VHOST_DESC] = vq->ring.is_packed ? VHOST_ACCESS_RW :
+						    VHOST_ACCESS_RO,
 		[VHOST_AVAIL] = VHOST_ACCESS_RO,
 		[VHOST_USED] = VHOST_ACCESS_RW,
 	};

@@ -243,19 +243,24 @@ static void log_pieces(struct vhost_vq *vq, const struct vhost_area *area,
 }
 
 /**
- * vhost_log_used_range() - the used ring was written to
- * @vq: the ring, whose used ring is logged
+ * vhost_log_used_range() - the ring was written to
+ * @vq: the ring, whose writes to itself are logged
+ * @part: which part of it
  * @at: where
  * @len: bytes
  *
+ * The owner has given the used part's address alone. Of others, and where
+ * addresses of rings are none of the guest's memory, that has to be found out.
+ *
  * Context: under vq->mutex, in the owner's mm.
  */
-void vhost_log_used_range(struct vhost_vq *vq, u32 at, u32 len)
+void vhost_log_used_range(struct vhost_vq *vq, enum vhost_part part, u32 at,
+			  u32 len)
 {
 	u64 first = vq->log.used_addr + at;
 
-	if (vq->iotlb)
-		log_pieces(vq, &vq->ring.parts[VHOST_USED], at, len);
+	if (vq->iotlb || part != VHOST_USED)
+		log_pieces(vq, &vq->ring.parts[part], at, len);
 	else
 		log_range(vq, first, first + len - 1);
 }

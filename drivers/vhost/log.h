@@ -13,6 +13,8 @@
 #include <linux/types.h>
 #include <linux/uio.h>
 
+#include "ring.h"
+
 struct eventfd_ctx;
 struct vhost_mem;
 struct vhost_vq;
@@ -50,7 +52,8 @@ bool vhost_log_covers_mem(unsigned long base, const struct vhost_mem *mem);
 bool vhost_log_covers_used(const struct vhost_vq *vq, unsigned long base);
 void vhost_log_iov(struct vhost_vq *vq, const struct iovec *iov, int num,
 		   size_t len);
-void vhost_log_used_range(struct vhost_vq *vq, u32 at, u32 len);
+void vhost_log_used_range(struct vhost_vq *vq, enum vhost_part part, u32 at,
+			  u32 len);
 void vhost_log_flush(struct vhost_vq *vq);
 
 #endif

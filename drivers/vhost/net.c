@@ -27,6 +27,7 @@
 	 (1ULL << VIRTIO_F_VERSION_1) |					\
 	 (1ULL << VHOST_F_LOG_ALL) |					\
 	 (1ULL << VIRTIO_F_ACCESS_PLATFORM) |				\
+	 (1ULL << VIRTIO_F_RING_PACKED) |				\
 	 (1ULL << VIRTIO_F_RING_RESET))
 
 /* The interface of 2009 has this without asking. */

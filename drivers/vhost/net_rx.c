@@ -40,11 +40,12 @@ struct rx_room {
 	u32 left;
 };
 
-/* Take the gathered buffers, and @more handed out after them, back. */
+/* Take the gathered buffers back, and one after them that has @more slots. */
 static void rx_release(struct vhost_vq *vq, struct rx_room *room, u16 more)
 {
 	vhost_ring_unput(&vq->ring, room->buffers);
-	vhost_ring_rewind(&vq->ring, room->buffers + more);
+	vhost_ring_rewind(&vq->ring, room->buffers + (more ? 1 : 0),
+			  room->slots + more);
 }
 
 /*
@@ -111,7 +112,7 @@ static enum rx_step rx_add_buffer(struct vhost_vq *vq, struct rx_room *room)
 		/* Too long only because of the buffers before it? */
 		if (chain.bad == VHOST_BAD_LONG && room->buffers &&
 		    chain.descs <= VHOST_MAX_IOV)
-			return rx_too_big(vq, room, 1);
+			return rx_too_big(vq, room, chain.slots);
 		break;
 	case VHOST_FETCH_OK:
 		chain.bad = rx_check(to_net_vq(vq), room, &chain);
@@ -119,7 +120,7 @@ static enum rx_step rx_add_buffer(struct vhost_vq *vq, struct rx_room *room)
 		break;
 	}
 
-	vhost_ring_put(vq, chain.id, len);
+	vhost_ring_put(vq, &chain, len);
 	room->buffers++;
 	room->slots += chain.slots;
 	room->descs += chain.descs;

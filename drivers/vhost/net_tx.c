@@ -45,7 +45,7 @@ static enum tx_step tx_used(struct vhost_vq *vq,
 			    const struct vhost_chain *chain)
 {
 	to_net_vq(vq)->tries = 0;
-	vhost_ring_put(vq, chain->id, 0);
+	vhost_ring_put(vq, chain, 0);
 	return TX_GO_ON;
 }
 
@@ -72,10 +72,10 @@ static enum tx_step tx_refused(struct vhost_vq *vq,
 			vhost_stats_reason(&vq->stats, VHOST_DROP_BUSY);
 			return tx_used(vq, chain);
 		}
-		vhost_ring_rewind(&vq->ring, 1);
+		vhost_ring_rewind(&vq->ring, 1, chain->slots);
 		return TX_WAIT_TIME;
 	case -EAGAIN:
-		vhost_ring_rewind(&vq->ring, 1);
+		vhost_ring_rewind(&vq->ring, 1, chain->slots);
 		return TX_WAIT_BACKEND;
 	case -EFAULT:
 		return tx_bad(vq, chain, VHOST_BAD_DATA);
@@ -103,9 +103,11 @@ static void tx_iter(struct vhost_net_vq *nvq, struct vhost_chain *chain,
  * Flush, and take the same packet again: when buffers are shown to the guest,
  * translations of those at hand are let go of.
  */
-static enum tx_step tx_again(struct vhost_vq *vq, struct vhost_tally *tally)
+static enum tx_step tx_again(struct vhost_vq *vq,
+			     const struct vhost_chain *chain,
+			     struct vhost_tally *tally)
 {
-	vhost_ring_rewind(&vq->ring, 1);
+	vhost_ring_rewind(&vq->ring, 1, chain->slots);
 	tx_flush(vq, tally);
 	return TX_GO_ON;
 }
@@ -131,7 +133,7 @@ static enum tx_step tx_packet(struct vhost_vq *vq, struct vhost_chain *chain,
 	if (err == -ENOSPC || err == -ENOMEM) {
 		/* What is queued goes first: packets keep their order. */
 		if (vq->backend->tx_num)
-			return tx_again(vq, tally);
+			return tx_again(vq, chain, tally);
 		err = vhost_backend_send(vq->backend, &from);
 		tally->packets += !err;
 		tally->bytes += err ? 0 : chain->out_len - nvq->hdr_len;

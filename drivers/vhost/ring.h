@@ -1,15 +1,19 @@
 /* SPDX-License-Identifier: GPL-2.0 */
 /*
  * What the rest of the driver knows of a virtqueue's format: nothing but the
- * verbs below. Format code (ring_split.c) hides behind them, and every call is
- * direct.
+ * verbs below. Format code (ring_split.c, ring_packed.c) hides behind them, and
+ * every call is direct: which format it is, is asked for where it is made.
  *
  *	verb		what it does
  *	----		------------
+ *	fits		can a ring have so many entries?
  *	layout		how large the parts of the ring are
+ *	set_base	where the ring goes on, in the words of the interface
+ *	get_base	tells that
  *	start		sync with ring memory before the first buffer
  *	next		hand out the next available buffer, as a chain
- *	rewind(n)	take the last n buffers back, as if never handed out
+ *	rewind(n, m)	take the last n buffers back, as if never handed out;
+ *			they have m entries of the ring
  *	put		note a buffer as used (in driver-private memory)
  *	unput(n)	forget the last n notes
  *	blank(n)	keep the last n notes, but with length 0
@@ -36,6 +40,10 @@
 struct vhost_vq;
 struct vhost_chain;
 
+/* Entries of a ring, whatever its format. */
+#define VHOST_RING_NUM_MAX	32768
+/* Where packed rings begin, as SET_VRING_BASE says it: both in lap one. */
+#define VHOST_PACKED_START	0x80008000
 /* Ring entries read at a time, and used buffers after which to publish. */
 #define VHOST_RING_RUN		64
 /* Descriptors of one buffer; segments of the buffers of one packet. */
@@ -54,18 +62,64 @@ enum vhost_fetch {
 
 /* The parts of a ring, each somewhere else in the owner's memory. */
 enum vhost_part {
-	VHOST_DESC,		/* descriptor table */
-	VHOST_AVAIL,		/* what the driver writes */
-	VHOST_USED,		/* what the device writes */
+	VHOST_DESC,		/* descriptor table, or the packed ring */
+	VHOST_AVAIL,		/* what the driver writes, or its events */
+	VHOST_USED,		/* what the device writes, or its events */
 	VHOST_PARTS,
 };
 
 #define VHOST_ALL_PARTS	(BIT(VHOST_PARTS) - 1)
 
 /**
+ * union vhost_put - a used buffer that was noted, as the format wants it
+ * @split: an entry of the split ring's used part
+ * @packed: for the packed ring, where it stands in the last 8 bytes of an entry
+ * @packed.len: bytes written
+ * @packed.id: what the guest calls the buffer
+ * @packed.slots: entries of the ring that the buffer takes
+ */
+union vhost_put {
+	struct vring_used_elem split;
+	struct {
+		u32 len;
+		u16 id;
+		u16 slots;
+	} packed;
+};
+
+/**
+ * struct vhost_pos - a place in the packed ring
+ * @slot: number of the entry
+ * @wrap: in which lap: the wrap counter
+ */
+struct vhost_pos {
+	u16 slot;
+	bool wrap;
+};
+
+/**
+ * struct vhost_packed - what only the packed ring knows of itself
+ * @avail: the next buffer to hand out
+ * @used: the next used entry to write
+ * @tail: the first entry that was not seen to be available
+ * @run_off: where @avail is in the cached run; outside: not in it
+ * @called: entries that were used since need_call() was last asked
+ * @asks_desc: the guest was told after which entry to kick
+ */
+struct vhost_packed {
+	struct vhost_pos avail;
+	struct vhost_pos used;
+	struct vhost_pos tail;
+	s32 run_off;
+	u32 called;
+	bool asks_desc;
+};
+
+/**
  * struct vhost_ring - the ring of one virtqueue, as the device sees it
  * @parts: where the ring is
- * @num: entries, a power of two
+ * @num: entries; of a split ring a power of two
+ * @is_packed: VIRTIO_F_RING_PACKED was agreed on
  * @little_endian: byte order of ring fields
  * @event_idx: VIRTIO_RING_F_EVENT_IDX was agreed on
  * @notify_on_empty: VIRTIO_F_NOTIFY_ON_EMPTY was agreed on
@@ -84,7 +138,9 @@ enum vhost_part {
  * @put_num: buffers noted in @puts and not yet published
  * @heads: the cached available entries
  * @descs: the cached descriptors, still in the guest's byte order
- * @puts: noted used buffers, in ring format
+ * @puts: noted used buffers
+ * @packed: the packed ring's own; the fields from @next_avail to @desc_num,
+ *	@next_used, @call_idx and @heads are the split ring's, but for @run_num
  *
  * All fields are protected by the vq's mutex. The two caches hold entries of
  * buffers that are available and not handed out, which the guest may not
@@ -93,6 +149,7 @@ enum vhost_part {
 struct vhost_ring {
 	struct vhost_area parts[VHOST_PARTS];
 	u32 num;
+	bool is_packed;
 	bool little_endian;
 	bool event_idx;
 	bool notify_on_empty;
@@ -113,9 +170,29 @@ struct vhost_ring {
 	u16 put_num;
 
 	__virtio16 *heads;
-	struct vring_desc *descs;
-	struct vring_used_elem *puts;
+	union {
+		struct vring_desc *descs;
+		struct vring_packed_desc *packed_descs;
+	};
+	union vhost_put *puts;
+	struct vhost_packed packed;
 };
+
+/* ring_packed.c APIs: */
+void vhost_packed_layout(struct vhost_ring *ring);
+void vhost_packed_set_base(struct vhost_ring *ring, u32 base);
+u32 vhost_packed_get_base(const struct vhost_ring *ring);
+bool vhost_packed_valid(const struct vhost_ring *ring);
+int vhost_packed_start(struct vhost_vq *vq);
+enum vhost_fetch vhost_packed_next(struct vhost_vq *vq,
+				   struct vhost_chain *chain);
+void vhost_packed_rewind(struct vhost_ring *ring, u32 slots);
+u32 vhost_packed_put_slots(const struct vhost_ring *ring);
+int vhost_packed_publish(struct vhost_vq *vq);
+bool vhost_packed_need_call(struct vhost_vq *vq);
+void vhost_packed_kick_off(struct vhost_vq *vq);
+bool vhost_packed_kick_on(struct vhost_vq *vq);
+bool vhost_packed_has_more(struct vhost_vq *vq);
 
 /* ring_split.c APIs: */
 void vhost_split_layout(struct vhost_ring *ring);
@@ -136,21 +213,10 @@ bool vhost_split_has_more(struct vhost_vq *vq);
  */
 static inline void vhost_ring_forget(struct vhost_ring *ring)
 {
+	ring->packed.tail = ring->packed.avail;
 	ring->avail_idx = ring->next_avail;
 	ring->run_num = 0;
 	ring->desc_num = 0;
-}
-
-/**
- * vhost_ring_rewind() - take buffers back
- * @ring: the ring
- * @n: how many of the buffers handed out last
- *
- * They must not have been put.
- */
-static inline void vhost_ring_rewind(struct vhost_ring *ring, u16 n)
-{
-	ring->next_avail -= n;
 }
 
 /* Time to publish: a run of buffers is noted. */
@@ -178,8 +244,12 @@ static inline void vhost_ring_blank(struct vhost_ring *ring, u16 n)
 {
 	u16 i;
 
-	for (i = ring->put_num - n; i != ring->put_num; i++)
-		ring->puts[i].len = 0;
+	for (i = ring->put_num - n; i != ring->put_num; i++) {
+		if (ring->is_packed)
+			ring->puts[i].packed.len = 0;
+		else
+			ring->puts[i].split.len = 0;
+	}
 }
 
 #endif

@@ -93,7 +93,7 @@ static int put_used16(struct vhost_vq *vq, u32 at, u16 val)
 {
 	int err = vhost_ring_put16(&vq->ring, VHOST_USED, at, val);
 
-	vhost_log_used(vq, at, sizeof(val));
+	vhost_log_used(vq, VHOST_USED, at, sizeof(val));
 	return err;
 }
 
@@ -412,16 +412,15 @@ enum vhost_fetch vhost_split_next(struct vhost_vq *vq,
 }
 
 /* Write @num noted buffers, beginning with @from, to slots that do not wrap. */
-static int write_used(struct vhost_vq *vq, u16 from, u16 num)
+static int write_used(struct vhost_vq *vq, u16 slot, u16 from, u16 num)
 {
 	struct vhost_ring *ring = &vq->ring;
-	u32 at = USED_AT((ring->next_used + from) & (ring->num - 1));
 	u32 len = num * sizeof(*ring->puts);
 	int err;
 
-	err = vhost_area_write(&ring->parts[VHOST_USED], at, &ring->puts[from],
-			       len);
-	vhost_log_used(vq, at, len);
+	err = vhost_area_write(&ring->parts[VHOST_USED], USED_AT(slot),
+			       &ring->puts[from], len);
+	vhost_log_used(vq, VHOST_USED, USED_AT(slot), len);
 	return err;
 }
 
@@ -442,9 +441,9 @@ int vhost_split_publish(struct vhost_vq *vq)
 	u16 num = min_t(u32, ring->put_num, ring->num - slot);
 	int err;
 
-	err = write_used(vq, 0, num);
+	err = write_used(vq, slot, 0, num);
 	if (!err && num < ring->put_num)
-		err = write_used(vq, num, ring->put_num - num);
+		err = write_used(vq, 0, num, ring->put_num - num);
 	if (err)
 		return err;
 

@@ -316,11 +316,59 @@ const struct vhost_vring_ioctl *vhost_v3_vring_ioctl(unsigned int cmd);
  * The verbs of ring.h that need to know the vq
  */
 
-/* What was written to the used ring, or the packed ring's equivalent. */
-static inline void vhost_log_used(struct vhost_vq *vq, u32 at, u32 len)
+/* What was written to the ring itself. */
+static inline void vhost_log_used(struct vhost_vq *vq, enum vhost_part part,
+				  u32 at, u32 len)
 {
 	if (unlikely(vq->log.used))
-		vhost_log_used_range(vq, at, len);
+		vhost_log_used_range(vq, part, at, len);
+}
+
+/* Can a ring have that many entries? */
+static inline bool vhost_ring_fits(const struct vhost_ring *ring, u32 num)
+{
+	return num && num <= VHOST_RING_NUM_MAX &&
+	       (ring->is_packed || is_power_of_2(num));
+}
+
+static inline void vhost_ring_layout(struct vhost_ring *ring)
+{
+	if (ring->is_packed)
+		vhost_packed_layout(ring);
+	else
+		vhost_split_layout(ring);
+}
+
+/* Could the ring run where and as it is? Its addresses are looked at apart. */
+static inline bool vhost_ring_valid(const struct vhost_ring *ring)
+{
+	return vhost_ring_fits(ring, ring->num) &&
+	       (!ring->is_packed || vhost_packed_valid(ring));
+}
+
+static inline int vhost_ring_set_base(struct vhost_ring *ring, u32 base)
+{
+	if (!ring->is_packed && base > U16_MAX)
+		return -EINVAL;
+
+	if (ring->is_packed)
+		vhost_packed_set_base(ring, base);
+	else
+		ring->next_avail = base;
+	vhost_ring_forget(ring);
+	return 0;
+}
+
+static inline u32 vhost_ring_get_base(const struct vhost_ring *ring)
+{
+	return ring->is_packed ? vhost_packed_get_base(ring) :
+				 ring->next_avail;
+}
+
+static inline int vhost_ring_start(struct vhost_vq *vq)
+{
+	return vq->ring.is_packed ? vhost_packed_start(vq) :
+				    vhost_split_start(vq);
 }
 
 /**
@@ -331,55 +379,98 @@ static inline void vhost_log_used(struct vhost_vq *vq, u32 at, u32 len)
  * Context: under vq->mutex, in the owner's mm.
  * Return: enum vhost_fetch. A buffer that is OK or BAD must be put, or taken
  * back by vhost_ring_rewind().
+ *
+ * Which format it is does not change as long as the ring runs: the processor
+ * has learnt it by the second buffer.
  */
 static inline enum vhost_fetch vhost_ring_next(struct vhost_vq *vq,
 					       struct vhost_chain *chain)
 {
-	return vhost_split_next(vq, chain);
+	return vq->ring.is_packed ? vhost_packed_next(vq, chain) :
+				    vhost_split_next(vq, chain);
+}
+
+/**
+ * vhost_ring_rewind() - take buffers back
+ * @ring: the ring
+ * @n: how many of the buffers handed out last
+ * @slots: entries of the ring that they take: the sum of chain->slots
+ *
+ * They must not have been put.
+ */
+static inline void vhost_ring_rewind(struct vhost_ring *ring, u16 n, u32 slots)
+{
+	if (ring->is_packed)
+		vhost_packed_rewind(ring, slots);
+	else
+		ring->next_avail -= n;
 }
 
 /**
  * vhost_ring_put() - note a buffer as used
  * @vq: the ring's queue
- * @id: the buffer's chain->id
+ * @chain: the buffer
  * @len: bytes written into it
  *
  * There must be room: see VHOST_RING_PUT_MAX.
  */
-static inline void vhost_ring_put(struct vhost_vq *vq, u16 id, u32 len)
+static inline void vhost_ring_put(struct vhost_vq *vq,
+				  const struct vhost_chain *chain, u32 len)
 {
 	struct vhost_ring *ring = &vq->ring;
+	union vhost_put *put = &ring->puts[ring->put_num++];
 	bool le = ring->little_endian;
 
-	ring->puts[ring->put_num++] = (struct vring_used_elem) {
-		.id = __cpu_to_virtio32(le, id),
-		.len = __cpu_to_virtio32(le, len),
-	};
+	if (ring->is_packed) {
+		put->packed.id = chain->id;
+		put->packed.slots = chain->slots;
+		put->packed.len = len;
+	} else {
+		put->split.id = __cpu_to_virtio32(le, chain->id);
+		put->split.len = __cpu_to_virtio32(le, len);
+	}
+}
+
+/* Take all buffers back that are noted, and not published. */
+static inline void vhost_ring_take_back(struct vhost_ring *ring)
+{
+	u32 slots = ring->is_packed ? vhost_packed_put_slots(ring) : 0;
+
+	vhost_ring_rewind(ring, ring->put_num, slots);
+	vhost_ring_unput(ring, ring->put_num);
+	vhost_ring_forget(ring);
 }
 
 static inline int vhost_ring_publish(struct vhost_vq *vq)
 {
-	return vhost_split_publish(vq);
+	return vq->ring.is_packed ? vhost_packed_publish(vq) :
+				    vhost_split_publish(vq);
 }
 
 static inline bool vhost_ring_need_call(struct vhost_vq *vq)
 {
-	return vhost_split_need_call(vq);
+	return vq->ring.is_packed ? vhost_packed_need_call(vq) :
+				    vhost_split_need_call(vq);
 }
 
 static inline void vhost_ring_kick_off(struct vhost_vq *vq)
 {
-	vhost_split_kick_off(vq);
+	if (vq->ring.is_packed)
+		vhost_packed_kick_off(vq);
+	else
+		vhost_split_kick_off(vq);
 }
 
 static inline bool vhost_ring_has_more(struct vhost_vq *vq)
 {
-	return vhost_split_has_more(vq);
+	return vq->ring.is_packed ? vhost_packed_has_more(vq) :
+				    vhost_split_has_more(vq);
 }
 
 static inline bool vhost_ring_kick_on(struct vhost_vq *vq)
 {
-	return vhost_split_kick_on(vq);
+	return vq->ring.is_packed ? vhost_packed_kick_on(vq) :
+				    vhost_split_kick_on(vq);
 }
 
 #endif

@@ -120,7 +120,7 @@ static void find_parts(struct vhost_vq *vq)
 /* The size of the ring or of its entries has changed. */
 static void lay_out(struct vhost_vq *vq)
 {
-	vhost_split_layout(&vq->ring);
+	vhost_ring_layout(&vq->ring);
 	if (vq->iotlb && !vq->backend)
 		find_parts(vq);
 }
@@ -166,20 +166,37 @@ void vhost_vq_reset(struct vhost_vq *vq)
 	vq->last_region = NULL;
 	memset(&vq->log, 0, sizeof(vq->log));
 	ring->num = 1;
-	ring->next_avail = 0;
 	ring->next_used = 0;
 	ring->put_num = 0;
-	vhost_ring_forget(ring);
 	vq->legacy_le = virtio_legacy_is_little_endian();
 	vhost_vq_set_features(vq, no_features);
+	vhost_ring_set_base(ring, 0);
 	displace(vq);
 }
 
-/* Fixed by VIRTIO 1; before, it was the guest's own. */
+/* Fixed by VIRTIO 1; before, it was the guest's own, and no ring packed. */
 static void set_byte_order(struct vhost_vq *vq)
 {
 	vq->ring.little_endian = vhost_has(vq, VIRTIO_F_VERSION_1) ||
-				 vq->legacy_le;
+				 vq->ring.is_packed || vq->legacy_le;
+}
+
+/*
+ * Each format has a place of its own to begin at. But a base may be set before
+ * the features are; one that was not is 0.
+ */
+static void switch_format(struct vhost_vq *vq, bool packed)
+{
+	struct vhost_ring *ring = &vq->ring;
+
+	if (packed == ring->is_packed)
+		return;
+	ring->is_packed = packed;
+	if (packed)
+		vhost_ring_set_base(ring,
+				    ring->next_avail ?: VHOST_PACKED_START);
+	else
+		vhost_ring_set_base(ring, 0);
 }
 
 /**
@@ -194,6 +211,7 @@ void vhost_vq_set_features(struct vhost_vq *vq, const u64 *features)
 	memcpy(vq->features, features, sizeof(vq->features));
 	ring->event_idx = vhost_has(vq, VIRTIO_RING_F_EVENT_IDX);
 	ring->notify_on_empty = vhost_has(vq, VIRTIO_F_NOTIFY_ON_EMPTY);
+	switch_format(vq, vhost_has(vq, VIRTIO_F_RING_PACKED));
 	set_byte_order(vq);
 	vq->log.data = vhost_has(vq, VHOST_F_LOG_ALL);
 	switch_iotlb(vq, vhost_has(vq, VIRTIO_F_ACCESS_PLATFORM));
@@ -223,14 +241,15 @@ int vhost_vq_set_endian(struct vhost_vq *vq, bool little)
  * @vq: the queue
  * @num: entries
  *
- * Return: 0, -EBUSY while running, -EINVAL for what no split ring can have.
+ * Return: 0, -EBUSY while running, -EINVAL for what no ring of its format can
+ * have.
  */
 int vhost_vq_set_num(struct vhost_vq *vq, u32 num)
 {
 	lockdep_assert_held(&vq->mutex);
 	if (vq->backend)
 		return -EBUSY;
-	if (!num || num > U16_MAX || !is_power_of_2(num))
+	if (!vhost_ring_fits(&vq->ring, num))
 		return -EINVAL;
 
 	vq->ring.num = num;
@@ -242,7 +261,8 @@ int vhost_vq_set_num(struct vhost_vq *vq, u32 num)
 /**
  * vhost_vq_set_base() - set where the ring goes on
  * @vq: the queue
- * @base: index of the next available entry
+ * @base: index of the next available entry; of a packed ring the place of that
+ *	in the lower half, and of the next used one in the upper
  *
  * Return: 0, -EBUSY while running, -EINVAL for what is no index.
  */
@@ -251,24 +271,19 @@ int vhost_vq_set_base(struct vhost_vq *vq, u32 base)
 	lockdep_assert_held(&vq->mutex);
 	if (vq->backend)
 		return -EBUSY;
-	if (base > U16_MAX)
-		return -EINVAL;
-
-	vq->ring.next_avail = base;
-	vhost_ring_forget(&vq->ring);
-	return 0;
+	return vhost_ring_set_base(&vq->ring, base);
 }
 
 /**
  * vhost_vq_get_base() - tell where the ring goes on
  * @vq: the queue
  *
- * Return: index of the next available entry.
+ * Return: what vhost_vq_set_base() takes.
  */
 u32 vhost_vq_get_base(struct vhost_vq *vq)
 {
 	lockdep_assert_held(&vq->mutex);
-	return vq->ring.next_avail;
+	return vhost_ring_get_base(&vq->ring);
 }
 
 static bool parts_valid(const struct vhost_vq *vq)
@@ -320,7 +335,7 @@ int vhost_vq_place(struct vhost_vq *vq, const struct vhost_place *place)
 	lockdep_assert_held(&vq->mutex);
 	get_place(vq, &old);
 	set_place(vq, place);
-	if (vq->backend && (!parts_valid(vq) ||
+	if (vq->backend && (!vhost_ring_valid(ring) || !parts_valid(vq) ||
 			    !vhost_vq_covered(vq, vq->log.base, vq->mem,
 					      vq->log.data))) {
 		set_place(vq, &old);
@@ -387,8 +402,8 @@ bool vhost_vq_covered(const struct vhost_vq *vq, unsigned long base,
 		      const struct vhost_mem *mem, bool data)
 {
 	lockdep_assert_held(&vq->mutex);
-	/* With an IOTLB the used ring is logged by the table, too. */
-	data |= vq->iotlb && vq->log.used;
+	/* These rings' own writes are logged by the table, too. */
+	data |= (vq->iotlb || vq->ring.is_packed) && vq->log.used;
 	return (!data || vhost_log_covers_mem(base, mem)) &&
 	       vhost_log_covers_used(vq, base);
 }
@@ -404,7 +419,7 @@ int vhost_vq_check(const struct vhost_vq *vq)
 {
 	lockdep_assert_held(&vq->mutex);
 	return vq->mem && vq->ring.placed == VHOST_ALL_PARTS &&
-	       parts_valid(vq) &&
+	       vhost_ring_valid(&vq->ring) && parts_valid(vq) &&
 	       vhost_vq_covered(vq, vq->log.base, vq->mem, vq->log.data) ?
 	       0 : -EFAULT;
 }
@@ -423,7 +438,7 @@ static int sync_ring(struct vhost_vq *vq)
 		if (err)
 			return err;
 	}
-	return likely(vq->ring.synced) ? 0 : vhost_split_start(vq);
+	return likely(vq->ring.synced) ? 0 : vhost_ring_start(vq);
 }
 
 /**
@@ -477,11 +492,8 @@ struct vhost_backend *vhost_vq_stop(struct vhost_vq *vq)
 	/* Nobody but the owner can reach the ring; it may work by now. */
 	if (ring->put_num && vq->device->mm == current->mm)
 		vhost_vq_complete(vq);
-	if (ring->put_num) {
-		vhost_ring_rewind(ring, ring->put_num);
-		vhost_ring_unput(ring, ring->put_num);
-		vhost_ring_forget(ring);
-	}
+	if (ring->put_num)
+		vhost_ring_take_back(ring);
 	if (vq->device->mm == current->mm)
 		vhost_log_flush(vq);
 	ring->synced = false;
@@ -681,11 +693,18 @@ void vhost_vq_show(struct seq_file *m, struct vhost_vq *vq)
 	if (broken)
 		seq_printf(m, "vq%u-broken:\t%s\n", i,
 			   vhost_reason_name(broken));
-	seq_printf(m, "vq%u-format:\tsplit\n", i);
+	seq_printf(m, "vq%u-format:\t%s\n", i,
+		   READ_ONCE(ring->is_packed) ? "packed" : "split");
 	seq_printf(m, "vq%u-size:\t%u\n", i, READ_ONCE(ring->num));
-	seq_printf(m, "vq%u-next-avail:\t%u\n", i, READ_ONCE(ring->next_avail));
+	seq_printf(m, "vq%u-next-avail:\t%u\n", i,
+		   READ_ONCE(ring->is_packed) ?
+		   READ_ONCE(ring->packed.avail.slot) :
+		   READ_ONCE(ring->next_avail));
 	seq_printf(m, "vq%u-misses:\t%lu\n", i, READ_ONCE(vq->misses.total));
-	seq_printf(m, "vq%u-next-used:\t%u\n", i, READ_ONCE(ring->next_used));
+	seq_printf(m, "vq%u-next-used:\t%u\n", i,
+		   READ_ONCE(ring->is_packed) ?
+		   READ_ONCE(ring->packed.used.slot) :
+		   READ_ONCE(ring->next_used));
 	show_worker(m, vq);
 	vhost_stats_show(m, i, &vq->stats);
 }
