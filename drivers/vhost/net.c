@@ -28,6 +28,7 @@
 	 (1ULL << VHOST_F_LOG_ALL) |					\
 	 (1ULL << VIRTIO_F_ACCESS_PLATFORM) |				\
 	 (1ULL << VIRTIO_F_RING_PACKED) |				\
+	 (1ULL << VIRTIO_F_IN_ORDER) |					\
 	 (1ULL << VIRTIO_F_RING_RESET))
 
 /* The interface of 2009 has this without asking. */

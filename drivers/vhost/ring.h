@@ -123,6 +123,8 @@ struct vhost_packed {
  * @little_endian: byte order of ring fields
  * @event_idx: VIRTIO_RING_F_EVENT_IDX was agreed on
  * @notify_on_empty: VIRTIO_F_NOTIFY_ON_EMPTY was agreed on
+ * @in_order: VIRTIO_F_IN_ORDER was agreed on
+ * @put_written: one of the noted buffers has room for something to be written
  * @placed: bits of the parts of which the owner has said where they are
  * @synced: start() has been done since the ring was attached
  * @kicks_off: the guest was asked not to kick
@@ -153,6 +155,8 @@ struct vhost_ring {
 	bool little_endian;
 	bool event_idx;
 	bool notify_on_empty;
+	bool in_order;
+	bool put_written;
 	u8 placed;
 	bool synced;
 	bool kicks_off;

@@ -142,6 +142,19 @@ static void log_entries(struct vhost_vq *vq)
 	}
 }
 
+/*
+ * Buffers that nothing can be written to, used in order, are one entry: the
+ * last one's, in place of the first one's. The guest knows how many they are.
+ */
+static void fold(struct vhost_ring *ring, u32 slots)
+{
+	if (!ring->in_order || ring->put_written)
+		return;
+	ring->puts[0] = ring->puts[ring->put_num - 1];
+	ring->puts[0].packed.slots = slots;
+	ring->put_num = 1;
+}
+
 /**
  * vhost_packed_publish() - show all noted buffers to the guest
  * @vq: the ring's queue
@@ -159,6 +172,7 @@ int vhost_packed_publish(struct vhost_vq *vq)
 	u32 slots = vhost_packed_put_slots(ring);
 	int err;
 
+	fold(ring, slots);
 	smp_wmb(); /* B */
 	err = has_words(&ring->parts[VHOST_DESC]) ? write_words(vq) :
 						    write_entries(vq);
@@ -170,6 +184,7 @@ int vhost_packed_publish(struct vhost_vq *vq)
 	vhost_pos_advance(ring, &ring->packed.used, slots);
 	ring->packed.called += slots;
 	ring->put_num = 0;
+	ring->put_written = false;
 	return 0;
 }
 

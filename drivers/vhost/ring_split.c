@@ -424,6 +424,15 @@ static int write_used(struct vhost_vq *vq, u16 slot, u16 from, u16 num)
 	return err;
 }
 
+/*
+ * Buffers that nothing can be written to, used in order, are one entry: the
+ * last one's, in place of the first one's. The index tells how many they are.
+ */
+static u16 first_to_write(const struct vhost_ring *ring)
+{
+	return ring->in_order && !ring->put_written ? ring->put_num - 1 : 0;
+}
+
 /**
  * vhost_split_publish() - show all noted buffers to the guest
  * @vq: the ring's queue
@@ -438,12 +447,14 @@ int vhost_split_publish(struct vhost_vq *vq)
 {
 	struct vhost_ring *ring = &vq->ring;
 	u16 slot = ring->next_used & (ring->num - 1);
-	u16 num = min_t(u32, ring->put_num, ring->num - slot);
+	u16 first = first_to_write(ring);
+	u16 all = ring->put_num - first;
+	u16 num = min_t(u32, all, ring->num - slot);
 	int err;
 
-	err = write_used(vq, slot, 0, num);
-	if (!err && num < ring->put_num)
-		err = write_used(vq, 0, num, ring->put_num - num);
+	err = write_used(vq, slot, first, num);
+	if (!err && num < all)
+		err = write_used(vq, 0, first + num, all - num);
 	if (err)
 		return err;
 
@@ -454,6 +465,7 @@ int vhost_split_publish(struct vhost_vq *vq)
 
 	ring->next_used += ring->put_num;
 	ring->put_num = 0;
+	ring->put_written = false;
 	return 0;
 }
 

@@ -421,6 +421,8 @@ static inline void vhost_ring_put(struct vhost_vq *vq,
 	union vhost_put *put = &ring->puts[ring->put_num++];
 	bool le = ring->little_endian;
 
+	if (chain->in_len)
+		ring->put_written = true;
 	if (ring->is_packed) {
 		put->packed.id = chain->id;
 		put->packed.slots = chain->slots;

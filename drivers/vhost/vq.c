@@ -211,6 +211,7 @@ void vhost_vq_set_features(struct vhost_vq *vq, const u64 *features)
 	memcpy(vq->features, features, sizeof(vq->features));
 	ring->event_idx = vhost_has(vq, VIRTIO_RING_F_EVENT_IDX);
 	ring->notify_on_empty = vhost_has(vq, VIRTIO_F_NOTIFY_ON_EMPTY);
+	ring->in_order = vhost_has(vq, VIRTIO_F_IN_ORDER);
 	switch_format(vq, vhost_has(vq, VIRTIO_F_RING_PACKED));
 	set_byte_order(vq);
 	vq->log.data = vhost_has(vq, VHOST_F_LOG_ALL);
