@@ -231,7 +231,7 @@ TEST_F(ready, attach_needs_a_ring)
 	EXPECT_EQ(0, dev_vring_state(fd, VHOST_SET_VRING_BASE, VQ_TX, 5));
 	EXPECT_EQ(0, dev_ioctl(fd, VHOST_SET_VRING_ADDR, &a));
 	EXPECT_EQ(-EFAULT, dev_set_backend(fd, VQ_TX, self->g.backend.fd));
-	EXPECT_EQ(5, dev_get_base(fd, VQ_TX));
+	EXPECT_EQ(5, (__u16)dev_get_base(fd, VQ_TX));
 	/* Not attached: the ring may still be changed, and then it works. */
 	EXPECT_EQ(0, dev_setup_vq(fd, &self->g.vq[VQ_TX]));
 	ASSERT_EQ(0, guest_attach(&self->g, self->g.backend.fd));
@@ -395,9 +395,9 @@ TEST_F(running, addresses_can_be_set)
 	const struct vq *tx = &self->g.vq[VQ_TX];
 	struct vhost_vring_addr good = {
 		.index = VQ_TX,
-		.desc_user_addr = (uintptr_t)tx->desc,
-		.used_user_addr = (uintptr_t)tx->used,
-		.avail_user_addr = (uintptr_t)tx->avail,
+		.desc_user_addr = (uintptr_t)vq_part(tx, VQ_DESC, NULL),
+		.used_user_addr = (uintptr_t)vq_part(tx, VQ_USED, NULL),
+		.avail_user_addr = (uintptr_t)vq_part(tx, VQ_AVAIL, NULL),
 	}, a = good;
 	int fd = self->g.fd;
 

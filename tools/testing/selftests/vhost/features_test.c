@@ -328,7 +328,7 @@ TEST_F(live, one_ring_is_reset)
 		cfg.num = i & 1 ? 64 : 128;
 		ASSERT_EQ(0, traffic_tx(g, &t));
 		ASSERT_EQ(0, dev_set_backend(g->fd, VQ_TX, -1));
-		EXPECT_EQ(g->vq[VQ_TX].avail_idx, dev_get_base(g->fd, VQ_TX));
+		EXPECT_EQ(vq_base(&g->vq[VQ_TX]), dev_get_base(g->fd, VQ_TX));
 		vq_free(&g->vq[VQ_TX]);
 		ASSERT_EQ(0, vq_init(&g->vq[VQ_TX], &cfg));
 		ASSERT_EQ(0, dev_setup_vq(g->fd, &g->vq[VQ_TX]));

@@ -269,6 +269,8 @@ TEST_F(ask, for_indirect_tables)
 	struct vring_desc *table = (void *)(self->b->base + 1024);
 	__u16 id;
 
+	if (g->cfg.features & F_PACKED)
+		SKIP(return, "written for split rings");
 	table = (void *)((uintptr_t)table & ~15UL);
 	table[0] = (struct vring_desc) { IOVA + 8 * PAGE, self->len, 0, 0 };
 	ASSERT_EQ(0, vq_reserve(tx, 1, &id));

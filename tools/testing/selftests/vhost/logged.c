@@ -95,7 +95,7 @@ void log_watch(struct logged *l)
 	bitmap_clear(&l->log);
 	dirty_begin(&l->d);
 	for (i = 0; i < VQ_MAX; i++)
-		l->from[i] = l->g.vq[i].used_idx;
+		dirty_forget_used(&l->g, i);
 }
 
 void log_mark_rings(struct logged *l)
@@ -103,8 +103,7 @@ void log_mark_rings(struct logged *l)
 	unsigned int i;
 
 	for (i = 0; i < VQ_MAX; i++)
-		dirty_mark_used(&l->d, &l->g, i, l->from[i],
-				l->g.vq[i].used_idx);
+		dirty_mark_used(&l->d, &l->g, i);
 }
 
 bool log_exact(struct logged *l)

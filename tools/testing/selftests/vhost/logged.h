@@ -15,7 +15,6 @@ struct logged {
 	struct guest g;
 	struct bitmap log;
 	struct dirty d;
-	__u16 from[VQ_MAX];	/* used index when we began to look */
 };
 
 /*

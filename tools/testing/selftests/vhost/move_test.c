@@ -309,9 +309,7 @@ static int copy_ring(struct vq *vq, struct place *old)
 		if (!at[part])
 			return -ENOMEM;
 	}
-	vq->desc = (void *)at[VQ_DESC];
-	vq->avail = (void *)at[VQ_AVAIL];
-	vq->used = (void *)at[VQ_USED];
+	vq_place(vq, at[VQ_DESC], at[VQ_AVAIL], at[VQ_USED]);
 	return 0;
 }
 
@@ -346,6 +344,8 @@ static int copy_memory(struct guest *g, struct place *old)
 
 	for (i = 0; i < g->arena.n; i++) {
 		r = &g->arena.region[i];
+		if (r->lent)
+			continue;
 		new = copy_of(r->hva, r->size, &old[i]);
 		if (!new)
 			return -ENOMEM;
@@ -367,6 +367,7 @@ static int copy_all(struct guest *g, struct old *o, int turn)
 		err = copy_memory(g, o->memory);
 	for (i = 0; i < VQ_MAX && turn % 3 && !err; i++)
 		err = copy_ring(&g->vq[i], o->part[i]);
+	guest_lend_again(g);
 	return err;
 }
 
@@ -420,8 +421,11 @@ TEST_F_TIMEOUT(move, copied_while_detached, 120)
 
 static unsigned int unseen(const struct vq *vq)
 {
-	return (__u16)(__atomic_load_n(&vq->used->idx, __ATOMIC_ACQUIRE) -
-		       vq->used_idx);
+	unsigned int n = 0;
+
+	while (vq->ops->more_used(vq, n))
+		n++;
+	return n;
 }
 
 /* What is under way has come through, or there is no buffer for it. */

@@ -203,11 +203,11 @@ TEST_F_TIMEOUT(ring, tx, 120)
 		.len = len_mixed,
 		.burst = min_size(variant->num, 400),
 	};
-	int base = dev_get_base(self->g.fd, VQ_TX);
+	struct guest *g = &self->g;
 
-	EXPECT_EQ(variant->start, base);
-	ASSERT_EQ(0, traffic_tx(&self->g, &t));
-	EXPECT_EQ((__u16)(base + t.count), dev_get_base(self->g.fd, VQ_TX));
+	EXPECT_EQ(vq_base(&g->vq[VQ_TX]), dev_get_base(g->fd, VQ_TX));
+	ASSERT_EQ(0, traffic_tx(g, &t));
+	EXPECT_EQ(vq_base(&g->vq[VQ_TX]), dev_get_base(g->fd, VQ_TX));
 }
 
 TEST_F_TIMEOUT(ring, rx, 120)

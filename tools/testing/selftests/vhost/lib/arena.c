@@ -46,6 +46,18 @@ int arena_add(struct arena *a, __u64 gpa, size_t size)
 	r->gpa = gpa;
 	r->bus = gpa;
 	r->used = 0;
+	r->lent = false;
+	return a->n++;
+}
+
+int arena_add_lent(struct arena *a, __u64 gpa, void *hva, size_t size)
+{
+	if (a->n == ARENA_REGIONS)
+		return -ENOSPC;
+	a->region[a->n] = (struct arena_region) {
+		.gpa = gpa, .bus = gpa, .hva = hva,
+		.size = size, .used = size, .lent = true,
+	};
 	return a->n++;
 }
 
@@ -90,6 +102,7 @@ void arena_free(struct arena *a)
 	unsigned int i;
 
 	for (i = 0; i < a->n; i++)
-		guarded_unmap(a->region[i].hva, a->region[i].size);
+		if (!a->region[i].lent)
+			guarded_unmap(a->region[i].hva, a->region[i].size);
 	memset(a, 0, sizeof(*a));
 }

@@ -11,7 +11,7 @@
 #include "abi.h"
 #include "util.h"
 
-#define ARENA_REGIONS	8
+#define ARENA_REGIONS	10
 #define PAGE		4096UL
 /* The last of any address space, whatever the program's own. */
 #define LAST_PAGE	(-(__u64)PAGE)
@@ -22,6 +22,7 @@ struct arena_region {
 	char *hva;
 	size_t size;
 	size_t used;
+	bool lent;		/* belongs to somebody else */
 };
 
 struct arena {
@@ -35,6 +36,8 @@ void guarded_unmap(void *p, size_t size);
 
 /* Adds a region and returns its number, or -errno. */
 int arena_add(struct arena *a, __u64 gpa, size_t size);
+/* The same of memory that is there already. */
+int arena_add_lent(struct arena *a, __u64 gpa, void *hva, size_t size);
 void *arena_alloc(struct arena *a, unsigned int region, size_t size,
 		  size_t align);
 /* 0 for an address that is in no region. */

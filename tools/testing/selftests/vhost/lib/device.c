@@ -113,13 +113,13 @@ int dev_vring_file(int fd, unsigned long req, unsigned int index, int file)
 	return dev_ioctl(fd, req, &f);
 }
 
-int dev_get_base(int fd, unsigned int index)
+long long dev_get_base(int fd, unsigned int index)
 {
 	struct vhost_vring_state s = { .index = index };
 	int r;
 
 	r = dev_ioctl(fd, VHOST_GET_VRING_BASE, &s);
-	return r < 0 ? r : (int)s.num;
+	return r < 0 ? r : (long long)s.num;
 }
 
 static int set_addr(int fd, const struct vq *vq, unsigned int flags,

@@ -32,7 +32,7 @@ int dev_vring_state(int fd, unsigned long req, unsigned int index,
 		    unsigned int num);
 /* VHOST_SET_VRING_KICK, _CALL, _ERR and VHOST_NET_SET_BACKEND */
 int dev_vring_file(int fd, unsigned long req, unsigned int index, int file);
-int dev_get_base(int fd, unsigned int index);
+long long dev_get_base(int fd, unsigned int index);
 int dev_set_addr(int fd, const struct vq *vq);
 /* The same, and writes to the used ring are logged as from @log_gpa on. */
 int dev_set_addr_log(int fd, const struct vq *vq, __u64 log_gpa);

@@ -155,6 +155,17 @@ int dirty_add(struct dirty *d, __u64 gpa, void *hva, size_t size)
 	return a->copy && a->mark ? 0 : -ENOMEM;
 }
 
+static int add_packed(struct dirty *d, const struct guest *g,
+		      const struct vq *vq)
+{
+	size_t size;
+	void *ring = vq_part(vq, VQ_DESC, &size);
+	int err = dirty_add(d, arena_gpa(&g->arena, ring), ring, size);
+
+	d->area[d->n - 1].shared = true;
+	return err;
+}
+
 int dirty_add_guest(struct dirty *d, struct guest *g)
 {
 	struct arena_region *r = &g->arena.region[REGION_RX];
@@ -167,6 +178,8 @@ int dirty_add_guest(struct dirty *d, struct guest *g)
 	for (i = 0; i < VQ_MAX && !err; i++) {
 		used = vq_part(&g->vq[i], VQ_USED, &size);
 		err = dirty_add(d, dirty_used_gpa(g, i), used, size);
+		if (!err && g->cfg.features & F_PACKED)
+			err = add_packed(d, g, &g->vq[i]);
 	}
 	return err;
 }
@@ -241,11 +254,23 @@ void dirty_mark_host(struct dirty *d, const struct arena *a,
 	}
 }
 
-void dirty_mark_used(struct dirty *d, const struct guest *g,
-		     unsigned int index, __u16 from, __u16 to)
+static bool mark_entries(struct dirty *d, const struct vq *vq, __u64 gpa,
+			 size_t step, size_t len)
 {
-	__u64 gpa = dirty_used_gpa(g, index);
-	const struct vq *vq = &g->vq[index];
+	bool any = false;
+	unsigned int i;
+
+	for (i = 0; i < vq->num; i++) {
+		if (!vq->wrote[i])
+			continue;
+		dirty_mark(d, gpa + i * step, len, DIRTY_MUST);
+		any = true;
+	}
+	return any;
+}
+
+static void mark_used_split(struct dirty *d, const struct vq *vq, __u64 gpa)
+{
 	const size_t each = sizeof(struct vring_used_elem);
 	const size_t ring = offsetof(struct vring_used, ring);
 
@@ -254,12 +279,40 @@ void dirty_mark_used(struct dirty *d, const struct guest *g,
 	if (vq->cfg.features & F_EVENT)
 		dirty_mark(d, gpa + ring + each * vq->num, sizeof(__u16),
 			   DIRTY_MAY);
-	if (from != to)
+	if (mark_entries(d, vq, gpa + ring, each, each))
 		dirty_mark(d, gpa + offsetof(struct vring_used, idx),
 			   sizeof(__u16), DIRTY_MUST);
-	for (; from != to; from++)
-		dirty_mark(d, gpa + ring + each * (from & (vq->num - 1)), each,
-			   DIRTY_MUST);
+}
+
+/* Of an entry, the last half is written. */
+static void mark_used_packed(struct dirty *d, const struct guest *g,
+			     const struct vq *vq, __u64 events)
+{
+	const size_t at = offsetof(struct vring_packed_desc, len);
+	const size_t each = sizeof(struct vring_packed_desc);
+	__u64 gpa = arena_gpa(&g->arena, vq->packed.desc);
+
+	dirty_mark(d, events, sizeof(*vq->packed.device), DIRTY_MAY);
+	mark_entries(d, vq, gpa + at, each, each - at);
+}
+
+void dirty_mark_used(struct dirty *d, const struct guest *g,
+		     unsigned int index)
+{
+	__u64 gpa = dirty_used_gpa(g, index);
+	const struct vq *vq = &g->vq[index];
+
+	if (vq->cfg.layout == VQ_PACKED)
+		mark_used_packed(d, g, vq, gpa);
+	else
+		mark_used_split(d, vq, gpa);
+}
+
+void dirty_forget_used(struct guest *g, unsigned int index)
+{
+	struct vq *vq = &g->vq[index];
+
+	memset(vq->wrote, 0, vq->num * sizeof(*vq->wrote));
 }
 
 static int marks_of(const struct dirty *d, __u64 page)
@@ -317,7 +370,8 @@ static void check_written(const struct dirty *d, const struct bitmap *b,
 		last = first_page(a) + pages_in(a) - 1;
 		for (page = first_page(a); page <= last; page++) {
 			at = part_of(a, page, &n);
-			changed = memcmp(a->copy + at, a->hva + at, n);
+			changed = !a->shared &&
+				memcmp(a->copy + at, a->hva + at, n);
 			if (marks && changed && !marks_of(d, page))
 				complain(lines, "written, but why? page", page);
 			if (!changed && !(marks_of(d, page) & DIRTY_MUST))
@@ -415,7 +469,8 @@ bool dirty_same(const struct dirty *d)
 		for (i = 0; i < pages_in(a); i++) {
 			page = first_page(a) + i;
 			at = part_of(a, page, &n);
-			if (memcmp(a->copy + at, a->hva + at, n))
+			if (!a->shared &&
+			    memcmp(a->copy + at, a->hva + at, n))
 				complain(&lines, "missed: page", page);
 		}
 	}

@@ -16,7 +16,7 @@
 #include "guest.h"
 
 #define F_LOG		BIT(VHOST_F_LOG_ALL)
-#define DIRTY_AREAS	12
+#define DIRTY_AREAS	20
 
 /* One bit for each 4 KiB, from guest address 0 on. */
 struct bitmap {
@@ -41,13 +41,14 @@ bool bitmap_empty(const struct bitmap *b);
 void bitmap_clear(struct bitmap *b);
 int bitmap_protect(struct bitmap *b, int prot);
 
-/* A range of guest memory that nobody but the device writes to. */
+/* A range of guest memory that nobody but the device writes to, mostly. */
 struct dirty_area {
 	__u64 gpa;
 	char *hva;
 	size_t size;
 	char *copy;
 	__u8 *mark;		/* one for each page */
+	bool shared;		/* the guest writes to it, too */
 };
 
 struct dirty {
@@ -72,9 +73,10 @@ void dirty_mark_buf(struct dirty *d, const struct buf *b, __u32 len);
 /* The same for a buffer of which the guest knows no addresses of its own. */
 void dirty_mark_host(struct dirty *d, const struct arena *a,
 		     const struct buf *b, __u32 len);
-/* Ring entries from index @from up to @to were used. */
+/* Ring entries that were used since dirty_forget_used(). */
 void dirty_mark_used(struct dirty *d, const struct guest *g,
-		     unsigned int index, __u16 from, __u16 to);
+		     unsigned int index);
+void dirty_forget_used(struct guest *g, unsigned int index);
 /*
  * Are exactly the bits set of pages that were written to? Says on stderr what
  * isn't right. The device must be at rest.

@@ -22,6 +22,9 @@ static const __u64 region_bus[] = {
 	[REGION_TX] = 0x7ff0000000000331ULL,
 };
 
+#define PACKED_GPA	0x2b00000fe0ULL
+#define PACKED_STEP	0x400000ULL
+
 static const __u8 region_perm[] = {
 	[REGION_RING] = VHOST_ACCESS_RO,
 	[REGION_RX] = VHOST_ACCESS_WO,
@@ -133,7 +136,7 @@ static int start_memory(struct guest *g)
 static int start_rings(struct guest *g)
 {
 	struct vq_cfg c = {
-		.layout = VQ_SPLIT,
+		.layout = g->cfg.features & F_PACKED ? VQ_PACKED : VQ_SPLIT,
 		.start = g->cfg.start,
 		.features = g->cfg.features,
 		.arena = &g->arena,
@@ -159,6 +162,7 @@ static __u64 part_bus(const struct vq *vq, enum vq_part part)
 
 static int map_ring(struct guest *g, struct vq *vq)
 {
+	bool packed = vq->cfg.layout == VQ_PACKED;
 	enum vq_part part;
 	size_t size;
 	void *at;
@@ -168,7 +172,8 @@ static int map_ring(struct guest *g, struct vq *vq)
 		at = vq_part(vq, part, &size);
 		vq->bus[part] = part_bus(vq, part);
 		r = iommu_map_pieces(&g->io, vq->bus[part], at, size,
-				     part_perm[part]);
+				     packed && part == VQ_DESC ?
+				     VHOST_ACCESS_RW : part_perm[part]);
 	}
 	return r;
 }
@@ -233,6 +238,36 @@ int guest_attach(struct guest *g, int backend)
 	return r ? r : dev_set_backend(g->fd, VQ_TX, backend);
 }
 
+/*
+ * What is written to packed rings is logged by the memory table, so they have
+ * to be in it. No two of them share a page, nor do they begin with one.
+ */
+static int lend_rings(struct guest *g)
+{
+	__u64 gpa = PACKED_GPA + g->cfg.gpa;
+	unsigned int i;
+	size_t size;
+	void *hva;
+	int r = 0;
+
+	for (i = 0; i < VQ_MAX && r >= 0; i++) {
+		hva = vq_part(&g->vq[i], VQ_DESC, &size);
+		r = arena_add_lent(&g->arena, g->cfg.identity ? (uintptr_t)hva :
+				   gpa + i * PACKED_STEP, hva, size);
+	}
+	return r < 0 ? r : 0;
+}
+
+void guest_lend_again(struct guest *g)
+{
+	struct arena_region *r;
+	struct vq *vq = g->vq;
+
+	for (r = g->arena.region; r < g->arena.region + g->arena.n; r++)
+		if (r->lent)
+			r->hva = vq_part(vq++, VQ_DESC, NULL);
+}
+
 static int start_device(struct guest *g)
 {
 	int r;
@@ -257,6 +292,14 @@ static void make_empty(struct guest *g)
 	g->wire.fd = -1;
 }
 
+/* Whole programs can be run with another ring format: see run_all. */
+static __u64 features_to_add(const struct guest_cfg *cfg)
+{
+	const char *more = getenv("VHOST_TEST_FEATURES");
+
+	return more && cfg->features & F_V1 ? strtoull(more, NULL, 0) : 0;
+}
+
 int guest_start(struct guest *g, const struct guest_cfg *cfg)
 {
 	const char *step = "memory";
@@ -266,6 +309,7 @@ int guest_start(struct guest *g, const struct guest_cfg *cfg)
 	g->cfg = *cfg;
 	if (cfg->iommu)
 		g->cfg.features |= F_PLATFORM;
+	g->cfg.features |= features_to_add(cfg);
 	cfg_defaults(&g->cfg);
 	g->hdr_len = hdr_len_of(cfg);
 	r = start_memory(g);
@@ -284,6 +328,10 @@ int guest_start(struct guest *g, const struct guest_cfg *cfg)
 	if (!r && cfg->iommu) {
 		step = "iommu";
 		r = start_iommu(g);
+	}
+	if (!r && g->cfg.features & F_PACKED) {
+		step = "rings in memory";
+		r = lend_rings(g);
 	}
 	if (!r) {
 		step = "device";

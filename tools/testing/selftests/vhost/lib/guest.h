@@ -95,6 +95,8 @@ int guest_setup(struct guest *g);
 int guest_attach(struct guest *g, int backend);
 /* Tell the device where the used rings are, as it may want to know first. */
 int guest_push_used(struct guest *g);
+/* The rings are elsewhere, see vq_place(); some are in its memory, too. */
+void guest_lend_again(struct guest *g);
 
 struct buf *pool_get(struct pool *p);
 void pool_put(struct pool *p, struct buf *b);

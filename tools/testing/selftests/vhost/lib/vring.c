@@ -10,6 +10,7 @@
 
 static const struct vq_ops * const layouts[VQ_LAYOUTS] = {
 	[VQ_SPLIT] = &vq_split_ops,
+	[VQ_PACKED] = &vq_packed_ops,
 };
 
 int vq_fault(struct vq *vq, const char *what, unsigned int value)
@@ -20,19 +21,117 @@ int vq_fault(struct vq *vq, const char *what, unsigned int value)
 }
 
 /*
- * Free slots are chained in a scattered order (a full-period generator over
- * a power of two), so that no host gets away with expecting ids in a row.
+ * Free slots are chained in a scattered order, so that no host gets away with
+ * expecting ids in a row: with a full-period generator, where there are a power
+ * of two of them, otherwise the even ones first.
  */
 static void chain_free_slots(struct vq *vq)
 {
 	unsigned int i, next;
 
 	for (i = 0; i < vq->num; i++) {
-		next = (i * 5 + 3) & (vq->num - 1);
+		if (vq->num & (vq->num - 1))
+			next = i + 2 < vq->num ? i + 2 : !(i & 1);
+		else
+			next = (i * 5 + 3) & (vq->num - 1);
 		vq->next_free[i] = next;
 	}
 	vq->free_head = 0;
 	vq->nfree = vq->num;
+}
+
+/* The part ends where the guard page begins, so an overrun faults. */
+void *vq_map_part(size_t size, size_t align)
+{
+	char *p = guarded_map(size);
+	size_t slack = -size & (PAGE - 1);
+
+	return p ? p + (slack & ~(align - 1)) : NULL;
+}
+
+void vq_unmap_part(void *p, size_t size)
+{
+	if (p)
+		guarded_unmap((void *)((uintptr_t)p & ~(PAGE - 1)), size);
+}
+
+unsigned int vq_take_slot(struct vq *vq)
+{
+	unsigned int id = vq->free_head;
+
+	vq->free_head = vq->next_free[id];
+	vq->nfree--;
+	return id;
+}
+
+void vq_give_slot(struct vq *vq, unsigned int id)
+{
+	vq->next_free[id] = vq->free_head;
+	vq->free_head = id;
+	vq->nfree++;
+}
+
+void *vq_table(struct vq *vq, struct vq_slot *s, unsigned int n)
+{
+	if (s->table_len < n) {
+		s->table = arena_alloc(vq->cfg.arena, vq->cfg.region,
+				       n * sizeof(struct vring_desc), 16);
+		s->table_len = s->table ? n : 0;
+	}
+	return s->table;
+}
+
+/* The oldest chain that the host has, or -1. */
+int vq_oldest(const struct vq *vq)
+{
+	return vq->out ? vq->order[vq->first % vq->num] : -1;
+}
+
+void vq_note_out(struct vq *vq, unsigned int id)
+{
+	vq->order[(vq->first + vq->out++) % vq->num] = id;
+	vq->slot[id].out = true;
+}
+
+/*
+ * A chain has come back. With VIRTIO_F_IN_ORDER it is the oldest one; without,
+ * it is looked for, near the front mostly.
+ */
+void vq_note_back(struct vq *vq, unsigned int id)
+{
+	unsigned int i = vq->first;
+
+	while (vq->order[i % vq->num] != id)
+		i++;
+	for (; i != vq->first; i--)
+		vq->order[i % vq->num] = vq->order[(i - 1) % vq->num];
+	vq->first++;
+	vq->out--;
+	vq->slot[id].out = false;
+}
+
+/*
+ * The host says that chain @id is used. With VIRTIO_F_IN_ORDER it may mean all
+ * up to that one, of which it can't tell the lengths then. Return: which chain
+ * comes back now, or -EPROTO.
+ */
+int vq_in_turn(struct vq *vq, unsigned int id, __u32 *len)
+{
+	int oldest = vq_oldest(vq);
+
+	if (id >= vq->num || !vq->slot[id].out)
+		return vq_fault(vq, "used, but not out: id", id);
+	if (*len > vq->slot[id].room)
+		return vq_fault(vq, "used beyond its room: length", *len);
+	if (!(vq->cfg.features & F_IN_ORDER) || (unsigned int)oldest == id) {
+		vq->batch = -1;
+		return id;
+	}
+	if (vq->slot[oldest].room)
+		return vq_fault(vq, "used without a length: id", oldest);
+	vq->batch = id;
+	*len = 0;
+	return oldest;
 }
 
 int vq_init(struct vq *vq, const struct vq_cfg *cfg)
@@ -50,9 +149,12 @@ int vq_init(struct vq *vq, const struct vq_cfg *cfg)
 	vq->err = eventfd(0, EFD_NONBLOCK | EFD_CLOEXEC);
 	vq->slot = calloc(vq->num, sizeof(*vq->slot));
 	vq->next_free = calloc(vq->num, sizeof(*vq->next_free));
+	vq->order = calloc(vq->num, sizeof(*vq->order));
+	vq->wrote = calloc(vq->num, sizeof(*vq->wrote));
+	vq->batch = -1;
 	if (vq->kick < 0 || vq->call < 0 || vq->err < 0)
 		return -EMFILE;
-	if (!vq->slot || !vq->next_free)
+	if (!vq->slot || !vq->next_free || !vq->order || !vq->wrote)
 		return -ENOMEM;
 	chain_free_slots(vq);
 	return vq->ops->alloc(vq);
@@ -68,6 +170,8 @@ void vq_free(struct vq *vq)
 	close(vq->err);
 	free(vq->slot);
 	free(vq->next_free);
+	free(vq->order);
+	free(vq->wrote);
 	vq->ops = NULL;
 }
 
@@ -87,7 +191,12 @@ __u64 vq_part_bus(const struct vq *vq, enum vq_part part)
 
 unsigned int vq_base(const struct vq *vq)
 {
-	return vq->used_idx;
+	return vq->ops->base(vq);
+}
+
+void vq_place(struct vq *vq, void *desc, void *avail, void *used)
+{
+	vq->ops->place(vq, desc, avail, used);
 }
 
 int vq_add(struct vq *vq, const struct vq_seg *seg, unsigned int n,

@@ -5,7 +5,7 @@
  * may not claim more bytes than the chain has room for.
  *
  * The ring format hides behind struct vq_ops, so that tests are written
- * once. Only the split format exists so far.
+ * once.
  */
 #ifndef VHT_VRING_H
 #define VHT_VRING_H
@@ -14,7 +14,7 @@
 #include "arena.h"
 #include "util.h"
 
-enum vq_layout { VQ_SPLIT, VQ_LAYOUTS };
+enum vq_layout { VQ_SPLIT, VQ_PACKED, VQ_LAYOUTS };
 
 /* Named after those of the split format. */
 enum vq_part { VQ_DESC, VQ_AVAIL, VQ_USED, VQ_PARTS };
@@ -37,7 +37,7 @@ struct vq_slot {
 	__u32 room;		/* bytes the host may write */
 	__u16 ndesc;
 	bool out;
-	struct vring_desc *table;	/* indirect table, kept for reuse */
+	void *table;		/* indirect table, kept for reuse */
 	__u16 table_len;
 };
 
@@ -49,6 +49,18 @@ struct vq_cfg {
 	__u64 features;
 	struct arena *arena;	/* indirect tables come from here */
 	unsigned int region;
+};
+
+/* The packed format's own: places of the ring, and in which lap. */
+struct vq_packed {
+	struct vring_packed_desc *desc, *shadow;
+	struct vring_packed_desc_event *driver, *device;
+	unsigned int avail, used;
+	bool avail_wrap, used_wrap;
+	unsigned int room;	/* entries that are free */
+	/* Chains that are not visible yet: first entries, with their flags. */
+	unsigned int hidden;
+	__u16 *hidden_slot, *hidden_flags;
 };
 
 struct vq {
@@ -66,6 +78,12 @@ struct vq {
 	__u16 *next_free;
 	unsigned int free_head;
 	unsigned int nfree;
+	__u16 *order;		/* ids of chains that are out, oldest first */
+	unsigned int first;	/* where those begin, runs freely */
+	int batch;		/* last of a batch that is being taken, or -1 */
+	struct vq_used said;	/* what the host said of that batch */
+	bool *wrote;		/* entries that it was seen to use */
+	struct vq_packed packed;
 
 	__u16 avail_idx;	/* next to publish, runs freely */
 	__u16 kicked_idx;	/* avail_idx when a kick was last considered */
@@ -93,10 +111,25 @@ struct vq_ops {
 	int (*get_used)(struct vq *vq, struct vq_used *u);
 	void (*call_on)(struct vq *vq, unsigned int after);
 	void (*call_off)(struct vq *vq);
+	unsigned int (*base)(const struct vq *vq);
+	void (*place)(struct vq *vq, void *desc, void *avail, void *used);
 };
 
-extern const struct vq_ops vq_split_ops;
+extern const struct vq_ops vq_split_ops, vq_packed_ops;
 
+/* What the formats share. */
+void *vq_map_part(size_t size, size_t align);
+void vq_unmap_part(void *p, size_t size);
+unsigned int vq_take_slot(struct vq *vq);
+void vq_give_slot(struct vq *vq, unsigned int id);
+void *vq_table(struct vq *vq, struct vq_slot *s, unsigned int n);
+int vq_oldest(const struct vq *vq);
+void vq_note_out(struct vq *vq, unsigned int id);
+void vq_note_back(struct vq *vq, unsigned int id);
+int vq_in_turn(struct vq *vq, unsigned int id, __u32 *len);
+
+/* The ring is elsewhere from now on. */
+void vq_place(struct vq *vq, void *desc, void *avail, void *used);
 int vq_init(struct vq *vq, const struct vq_cfg *cfg);
 void vq_free(struct vq *vq);
 /* Where a part of the ring is, and its size if @size isn't NULL. */

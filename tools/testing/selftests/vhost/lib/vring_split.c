@@ -23,21 +23,6 @@ static size_t used_bytes(const struct vq *vq)
 	return sizeof(__u16) * 3 + sizeof(struct vring_used_elem) * vq->num;
 }
 
-/* The part ends where the guard page begins, so an overrun faults. */
-static void *map_part(size_t size, size_t align)
-{
-	char *p = guarded_map(size);
-	size_t slack = -size & (PAGE - 1);
-
-	return p ? p + (slack & ~(align - 1)) : NULL;
-}
-
-static void unmap_part(void *p, size_t size)
-{
-	if (p)
-		guarded_unmap((void *)((uintptr_t)p & ~(PAGE - 1)), size);
-}
-
 static __u16 *used_event(const struct vq *vq)
 {
 	return &vq->avail->ring[vq->num];
@@ -50,9 +35,9 @@ static __u16 *avail_event(const struct vq *vq)
 
 static int split_alloc(struct vq *vq)
 {
-	vq->desc = map_part(desc_bytes(vq), VRING_DESC_ALIGN_SIZE);
-	vq->avail = map_part(avail_bytes(vq), VRING_AVAIL_ALIGN_SIZE);
-	vq->used = map_part(used_bytes(vq), VRING_USED_ALIGN_SIZE);
+	vq->desc = vq_map_part(desc_bytes(vq), VRING_DESC_ALIGN_SIZE);
+	vq->avail = vq_map_part(avail_bytes(vq), VRING_AVAIL_ALIGN_SIZE);
+	vq->used = vq_map_part(used_bytes(vq), VRING_USED_ALIGN_SIZE);
 	if (!vq->desc || !vq->avail || !vq->used)
 		return -ENOMEM;
 	vq->avail->flags = VRING_AVAIL_F_NO_INTERRUPT;
@@ -63,9 +48,9 @@ static int split_alloc(struct vq *vq)
 
 static void split_free(struct vq *vq)
 {
-	unmap_part(vq->desc, desc_bytes(vq));
-	unmap_part(vq->avail, avail_bytes(vq));
-	unmap_part(vq->used, used_bytes(vq));
+	vq_unmap_part(vq->desc, desc_bytes(vq));
+	vq_unmap_part(vq->avail, avail_bytes(vq));
+	vq_unmap_part(vq->used, used_bytes(vq));
 }
 
 static void *split_part(const struct vq *vq, enum vq_part part, size_t *size)
@@ -83,22 +68,6 @@ static void *split_part(const struct vq *vq, enum vq_part part, size_t *size)
 	}
 }
 
-static unsigned int take_slot(struct vq *vq)
-{
-	unsigned int id = vq->free_head;
-
-	vq->free_head = vq->next_free[id];
-	vq->nfree--;
-	return id;
-}
-
-static void give_slot(struct vq *vq, unsigned int id)
-{
-	vq->next_free[id] = vq->free_head;
-	vq->free_head = id;
-	vq->nfree++;
-}
-
 static void fill_desc(struct vring_desc *d, const struct vq_seg *seg)
 {
 	d->addr = seg->gpa;
@@ -107,21 +76,10 @@ static void fill_desc(struct vring_desc *d, const struct vq_seg *seg)
 	d->next = 0;
 }
 
-static struct vring_desc *slot_table(struct vq *vq, struct vq_slot *s,
-				     unsigned int n)
-{
-	if (s->table_len < n) {
-		s->table = arena_alloc(vq->cfg.arena, vq->cfg.region,
-				       n * sizeof(*s->table), 16);
-		s->table_len = s->table ? n : 0;
-	}
-	return s->table;
-}
-
 static int fill_indirect(struct vq *vq, unsigned int id,
 			 const struct vq_seg *seg, unsigned int n)
 {
-	struct vring_desc *t = slot_table(vq, &vq->slot[id], n);
+	struct vring_desc *t = vq_table(vq, &vq->slot[id], n);
 	unsigned int i;
 
 	if (!t)
@@ -149,7 +107,7 @@ static void fill_direct(struct vq *vq, unsigned int head,
 		fill_desc(&vq->desc[id], &seg[i]);
 		if (i + 1 < n) {
 			vq->desc[id].flags |= VRING_DESC_F_NEXT;
-			vq->desc[id].next = take_slot(vq);
+			vq->desc[id].next = vq_take_slot(vq);
 			id = vq->desc[id].next;
 		}
 	}
@@ -159,7 +117,7 @@ static void make_available(struct vq *vq, unsigned int head)
 {
 	vq->avail->ring[vq->avail_idx & (vq->num - 1)] = head;
 	vq->avail_idx++;
-	vq->out++;
+	vq_note_out(vq, head);
 }
 
 static int split_add(struct vq *vq, const struct vq_seg *seg, unsigned int n,
@@ -173,12 +131,12 @@ static int split_add(struct vq *vq, const struct vq_seg *seg, unsigned int n,
 		return -EINVAL;
 	if (vq->nfree < need)
 		return -ENOSPC;
-	head = take_slot(vq);
+	head = vq_take_slot(vq);
 	s = &vq->slot[head];
 	if (indirect) {
 		r = fill_indirect(vq, head, seg, n);
 		if (r) {
-			give_slot(vq, head);
+			vq_give_slot(vq, head);
 			return r;
 		}
 	} else {
@@ -186,7 +144,6 @@ static int split_add(struct vq *vq, const struct vq_seg *seg, unsigned int n,
 	}
 	s->cookie = cookie;
 	s->ndesc = need;
-	s->out = true;
 	s->room = 0;
 	for (i = 0; i < n; i++)
 		if (seg[i].flags & VRING_DESC_F_WRITE)
@@ -201,7 +158,6 @@ static void split_add_raw(struct vq *vq, unsigned int head, __u32 room)
 
 	s->cookie = NULL;
 	s->room = room;
-	s->out = true;
 	/* Reserved descriptors never go back to the free ones. */
 	s->ndesc = 0;
 	make_available(vq, head);
@@ -240,7 +196,7 @@ static void free_chain(struct vq *vq, unsigned int head)
 
 	while (n--) {
 		next = vq->desc[id].next;
-		give_slot(vq, id);
+		vq_give_slot(vq, id);
 		id = next;
 	}
 }
@@ -250,22 +206,26 @@ static int split_get_used(struct vq *vq, struct vq_used *u)
 	__u16 idx = __atomic_load_n(&vq->used->idx, __ATOMIC_ACQUIRE);
 	__u16 ahead = idx - vq->used_idx;
 	struct vring_used_elem *e;
+	int id;
 
 	if (!ahead)
 		return 0;
 	if (ahead > (__u16)(vq->avail_idx - vq->used_idx))
 		return vq_fault(vq, "more used than available by", ahead);
 	e = &vq->used->ring[vq->used_idx & (vq->num - 1)];
-	u->id = e->id;
-	u->len = e->len;
-	if (u->id >= vq->num || !vq->slot[u->id].out)
-		return vq_fault(vq, "used, but not out: id", u->id);
-	if (u->len > vq->slot[u->id].room)
-		return vq_fault(vq, "used beyond its room: length", u->len);
-	u->cookie = vq->slot[u->id].cookie;
-	vq->slot[u->id].out = false;
-	vq->out--;
-	free_chain(vq, u->id);
+	/* A batch of chains is one entry, in the place of its first one. */
+	if (vq->batch < 0) {
+		vq->said = (struct vq_used) { .id = e->id, .len = e->len };
+		vq->wrote[vq->used_idx & (vq->num - 1)] = true;
+	}
+	u->len = vq->said.len;
+	id = vq_in_turn(vq, vq->said.id, &u->len);
+	if (id < 0)
+		return id;
+	u->id = id;
+	u->cookie = vq->slot[id].cookie;
+	vq_note_back(vq, id);
+	free_chain(vq, id);
 	vq->used_idx++;
 	return 1;
 }
@@ -287,7 +247,20 @@ static void split_call_off(struct vq *vq)
 				 __ATOMIC_RELAXED);
 }
 
+static unsigned int split_base(const struct vq *vq)
+{
+	return vq->used_idx;
+}
+
+static void split_place(struct vq *vq, void *desc, void *avail, void *used)
+{
+	vq->desc = desc;
+	vq->avail = avail;
+	vq->used = used;
+}
+
 const struct vq_ops vq_split_ops = {
+	.place = split_place,
 	.alloc = split_alloc,
 	.free = split_free,
 	.part = split_part,
@@ -299,4 +272,5 @@ const struct vq_ops vq_split_ops = {
 	.get_used = split_get_used,
 	.call_on = split_call_on,
 	.call_off = split_call_off,
+	.base = split_base,
 };
