@@ -1,9 +1,10 @@
 #!/bin/bash
 # SPDX-License-Identifier: GPL-2.0
 #
-# dpdk.sh [ours|stock|FILE]: an unmodified DPDK as the client, which comes in
-# through virtio-user. Runs in the VM of tools/testing/vhost-vm/run and needs
-# the packages dpdk-dev, librte-net-virtio23, librte-mempool-ring23, strace
+# dpdk.sh [--long] [ours|stock|FILE]: an unmodified DPDK as the client, which
+# comes in through virtio-user. The long form tries all combinations of ring
+# format, in-order use and merged buffers with one and two queues. Runs in the
+# VM of tools/testing/vhost-vm/run and needs the packages dpdk-dev, librte-net-virtio23, librte-mempool-ring23, strace
 # and gcc. TAP on stdout.
 
 set -euo pipefail
@@ -15,6 +16,15 @@ dir=$(mktemp -d)
 . "$here/dpdk-lib.sh"
 in_vm
 
+formats=("" "mrg_rxbuf=0,in_order=0" "packed_vq=1,queue_size=64"
+	 "packed_vq=1,in_order=0,mrg_rxbuf=0,queue_size=1000")
+queues=("packed_vq=1")
+if [[ ${1-} == --long ]]; then
+	mapfile -t formats < <(printf '%s\n' \
+		packed_vq={0,1},in_order={0,1},mrg_rxbuf={0,1})
+	queues=("${formats[@]}")
+	shift
+fi
 which=${1-ours}
 COUNT=${COUNT-2000}
 
@@ -208,6 +218,30 @@ single_rx()
 }
 
 # forwarding PORT_OPTIONS: between two ports, that is two taps.
+# Bit numbers as DPDK's option names go; what is not said is its default.
+expected_features()
+{
+	local all=$((1 << 35 | 1 << 34 | 1 << 15)) want
+
+	want=$((1 << 35 | 1 << 15))
+	[[ $1 != *in_order=0* ]] || ((want &= ~(1 << 35)))
+	[[ $1 != *mrg_rxbuf=0* ]] || ((want &= ~(1 << 15)))
+	[[ $1 != *packed_vq=1* ]] || ((want |= 1 << 34))
+	echo "$want $((all & ~want))"
+}
+
+# uses_features OPTIONS: those, and not those that they rule out.
+uses_features()
+{
+	local want none features
+
+	features=$(vhost_features)
+	note "features $features"
+	[[ $which != stock ]] || return 0
+	read -r want none < <(expected_features "$1")
+	(((features & want) == want && (features & none) == 0))
+}
+
 forwarding()
 {
 	local with="with ${1:-defaults}"
@@ -218,7 +252,7 @@ forwarding()
 	check "one way, packets are the same" wire forward tap0 tap1 "$COUNT"
 	check "so are they the other way" wire forward tap1 tap0 "$COUNT"
 	pmd stop
-	note "features $(vhost_features)"
+	check "it uses what it was told to" uses_features "$1"
 	check "testpmd counts them all" same "packets" "$COUNT" \
 		"$(port_stat 0 RX-packets)" "$(port_stat 1 RX-packets)" \
 		"$(port_stat 0 TX-packets)" "$(port_stat 1 TX-packets)"
@@ -243,8 +277,8 @@ both_queues()
 
 two_queues()
 {
-	check "testpmd starts with two queue pairs" \
-		testpmd_start queues=2,queue_size=1024 -- --rxq=2 --txq=2 \
+	check "testpmd starts with two queue pairs, $1" \
+		testpmd_start "queues=2,queue_size=1024,$1" -- --rxq=2 --txq=2 \
 		--forward-mode=txonly
 	check "testpmd uses two vhost devices" uses_vhost 2
 	check "packets arrive whole" captures 64 64
@@ -264,14 +298,15 @@ timed()
 	note "$* took $((SECONDS - start)) s"
 }
 
-plan 41
 timed check "preparations" prepare
 timed single_tx
 timed single_memory
 timed single_rx
-timed forwarding ""
-timed forwarding mrg_rxbuf=0,in_order=0
-timed forwarding packed_vq=1,queue_size=64
-timed two_queues
+for options in "${formats[@]}"; do
+	timed forwarding "$options"
+done
+for options in "${queues[@]}"; do
+	timed two_queues "$options"
+done
 check "kernel did not complain" check_log
 finish_tap

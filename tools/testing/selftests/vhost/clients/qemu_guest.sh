@@ -1,10 +1,11 @@
 #!/bin/bash
 # SPDX-License-Identifier: GPL-2.0
 #
-# qemu_guest.sh [--short] [ours|stock|FILE]: an unmodified QEMU as the client.
-# Runs in the VM of tools/testing/vhost-vm/run and boots a guest there with
-# two network cards behind vhost, one of them with two queue pairs. The short
-# form leaves out the second card, the reset and the reboot. TAP on stdout.
+# qemu_guest.sh [--short] [--packed] [ours|stock|FILE]: an unmodified QEMU as the
+# client. Runs in the VM of tools/testing/vhost-vm/run and boots a guest there
+# with two network cards behind vhost, one of them with two queue pairs and
+# packed rings. The short form leaves out the second card, the reset and the
+# reboot; with --packed the first card has packed rings, too. TAP on stdout.
 
 set -euo pipefail
 here=$(cd "$(dirname "${BASH_SOURCE[0]}")" && pwd)
@@ -24,6 +25,13 @@ if [[ ${1-} == --short ]]; then
 	cards=1
 	shift
 fi
+packed=(off on)
+if [[ ${1-} == --packed ]]; then
+	packed=(on on)
+	shift
+fi
+# The distribution's driver has none.
+[[ ${1-} != stock ]] || packed=(off off)
 pairs=$((cards * (cards + 1) / 2))
 
 # shellcheck disable=SC2317 # called by trap
@@ -40,7 +48,7 @@ start_qemu()
 
 	qemu_options=(-M "q35,usb=off" -smp "$cards" -m 256M)
 	for ((n = 0; n < cards; n++)); do
-		add_card "$n" "tap$n" $((n + 1))
+		add_card "$n" "tap$n" $((n + 1)) "" "packed=${packed[n]}"
 	done
 	qemu_start guest || return
 	# The first card has frames that span buffers.
@@ -107,6 +115,8 @@ test_boot()
 test_single()
 {
 	check "QEMU uses vhost, without falling back" uses_vhost "$pairs"
+	check "guest uses packed rings: ${packed[0]}" \
+		is_packed 0 "${packed[0]}"
 	check "guest answers ping" ping_guest 0
 	check "guest answers fragmented ping" ping_guest 0 20000
 	check "guest pings" guest_pings 0
@@ -121,6 +131,8 @@ test_multiqueue()
 {
 	check "second queue pair is on" \
 		guest "[ -d /sys/class/net/eth1/queues/tx-1 ]"
+	check "guest uses packed rings there: ${packed[1]}" \
+		is_packed 1 "${packed[1]}"
 	check "guest answers ping on the multi-queue card" ping_guest 1
 	serve "$PINNED_BYTES" less
 	check "both queue pairs carry traffic" timed each_pair_works

@@ -1,10 +1,10 @@
 #!/bin/bash
 # SPDX-License-Identifier: GPL-2.0
 #
-# qemu_migrate.sh [--long] [ours|stock|FILE]: a running guest moves from one
-# unmodified QEMU to another and back, under traffic. Runs in the VM of
+# qemu_migrate.sh [--long] [--packed] [ours|stock|FILE]: a running guest moves
+# from one unmodified QEMU to another and back, under traffic. Runs in the VM of
 # tools/testing/vhost-vm/run, needs "make clients/datagrams" before. The long
-# form makes three round trips. TAP on stdout.
+# form makes three round trips; with --packed its rings are. TAP on stdout.
 #
 #	QEMU=FILE	which one; before version 9.0, it can forget to copy
 #			what an emulated guest writes while it moves, and then
@@ -56,6 +56,12 @@ if [[ ${1-} == --long ]]; then
 	shift
 fi
 
+packed=off
+if [[ ${1-} == --packed ]]; then
+	packed=on
+	shift
+fi
+
 # shellcheck disable=SC2317 # called by trap
 finish()
 {
@@ -79,7 +85,7 @@ make_bridge()
 start_qemu()
 {
 	qemu_options=(-M "q35,usb=off" -smp 1 -m 256M "${@:2}")
-	add_card 0 "tap$1" 1 "" rx_queue_size=1024
+	add_card 0 "tap$1" 1 "" "rx_queue_size=1024,packed=$packed"
 	# Received memory must not be written when it is allocated.
 	guest_params="init_on_alloc=0"
 	qemu_start "$1" || return
@@ -273,6 +279,7 @@ guest_initrd
 must "QEMU starts" start_qemu A
 must "guest boots" timed guest_boots
 check "QEMU uses vhost, without falling back" uses_vhost 1
+check "guest uses packed rings: $packed" is_packed 0 "$packed"
 check "guest keeps data" keep_in_memory
 for ((i = 0; i < ROUNDS; i++)); do
 	there A B
