@@ -30,6 +30,12 @@
 		SKIP_ALL("driver has no " #features);	\
 } while (0)
 
+/* For what can't be done to packed rings, or is done to them elsewhere. */
+#define NOT_FOR_PACKED(why) do {				\
+	if (more_features() & F_PACKED)			\
+		SKIP_ALL("packed ring: " why);		\
+} while (0)
+
 /* For what only this project's driver does right. */
 #define NOT_FOR_STOCK(why) do {				\
 	if (stock_driver())				\

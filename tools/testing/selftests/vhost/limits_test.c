@@ -86,6 +86,7 @@ FIXTURE_SETUP(liar)
 	int r;
 
 	RUN_IF_SELECTED();
+	NOT_FOR_PACKED("limits_packed_test");
 	NOT_FOR_STOCK("gives up on a bad index");
 	ASSERT_EQ(0, netif_new_namespace());
 	ASSERT_EQ(0, guest_start(g, &cfg));
@@ -369,6 +370,7 @@ FIXTURE_SETUP(empty)
 	int r;
 
 	RUN_IF_SELECTED();
+	NOT_FOR_PACKED("limits_packed_test");
 	NOT_FOR_STOCK("gives up on such chains");
 	ASSERT_EQ(0, netif_new_namespace());
 	ASSERT_EQ(0, guest_start(g, &cfg));

@@ -45,7 +45,11 @@ FIXTURE(mends)
 FIXTURE_VARIANT(mends)
 {
 	unsigned int index;
-	bool used;		/* the used ring goes, else the available one */
+	/*
+	 * The used ring goes, else the available one; of a packed ring, which
+	 * is both, the right to write goes, or it all.
+	 */
+	bool used;
 	__u64 features;
 };
 
@@ -81,20 +85,34 @@ FIXTURE_TEARDOWN(mends)
 {
 	self->vq->avail = self->was.avail;
 	self->vq->used = self->was.used;
+	self->vq->packed.desc = self->was.packed.desc;
 	guest_stop(&self->g);
 }
 
-/* The page with one part of the ring: either has one of its own. */
-static char *part_page(struct vq *vq, bool used)
+static bool is_packed(const struct vq *vq)
 {
-	uintptr_t part = used ? (uintptr_t)vq->used : (uintptr_t)vq->avail;
-
-	return (char *)(part & ~(PAGE - 1));
+	return vq->cfg.layout == VQ_PACKED;
 }
 
-static void protect(struct vq *vq, bool used, int prot)
+/* The page with one part of the ring: each has one of its own. */
+static char *part_page(struct vq *vq, bool used)
 {
-	mprotect(part_page(vq, used), PAGE, prot);
+	enum vq_part part = used ? VQ_USED : VQ_AVAIL;
+
+	if (is_packed(vq))
+		part = VQ_DESC;
+	return (char *)((uintptr_t)vq_part(vq, part, NULL) & ~(PAGE - 1));
+}
+
+static void take_away(struct vq *vq, bool used)
+{
+	mprotect(part_page(vq, used), PAGE,
+		 used && is_packed(vq) ? PROT_READ : PROT_NONE);
+}
+
+static void give_back(struct vq *vq, bool used)
+{
+	mprotect(part_page(vq, used), PAGE, PROT_READ | PROT_WRITE);
 }
 
 /*
@@ -114,7 +132,7 @@ static int give_work(struct guest *g, struct vq *vq, bool used, char *copy)
 	}
 	vq_publish(vq);
 	memcpy(copy, part_page(vq, used), PAGE);
-	protect(vq, used, PROT_NONE);
+	take_away(vq, used);
 	for (i = 0; i < UNSERVED && vq->index == VQ_RX && !r; i++) {
 		frame_build(frame, 60, FRAME_TO_GUEST, i);
 		r = wire_send_wait(&g->wire, frame, 60, NULL);
@@ -159,7 +177,7 @@ TEST_F_TIMEOUT(mends, without_kick, 60)
 	ASSERT_EQ(0, give_work(g, vq, variant->used, self->spare));
 	EXPECT_TRUE(breaks(g, vq));
 	EXPECT_TRUE(workers_quiet());
-	protect(vq, variant->used, PROT_READ | PROT_WRITE);
+	give_back(vq, variant->used);
 	ASSERT_TRUE(vq_wait_after(vq, UNSERVED - 1, SOON_MS));
 	EXPECT_TRUE(work_done(g, vq));
 	/* The turn in which buffers came back may not be over. */
@@ -184,7 +202,10 @@ static int move_part(struct guest *g, struct vq *vq, bool used, char **spare)
 {
 	char *old = part_page(vq, used), *new = *spare;
 
-	if (used)
+	if (is_packed(vq))
+		vq->packed.desc = (void *)(new + ((char *)vq->packed.desc -
+						  old));
+	else if (used)
 		vq->used = (void *)(new + ((char *)vq->used - old));
 	else
 		vq->avail = (void *)(new + ((char *)vq->avail - old));
@@ -206,7 +227,7 @@ static int mend_ms(struct guest *g, struct vq *vq, bool used, char **spare,
 	if (move) {
 		r = move_part(g, vq, used, spare);
 	} else {
-		protect(vq, used, PROT_READ | PROT_WRITE);
+		give_back(vq, used);
 		r = dev_set_mem(g->fd, &g->arena);
 	}
 	if (r || !vq_wait_after(vq, UNSERVED - 1, SOON_MS))

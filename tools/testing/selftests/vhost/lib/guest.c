@@ -295,9 +295,7 @@ static void make_empty(struct guest *g)
 /* Whole programs can be run with another ring format: see run_all. */
 static __u64 features_to_add(const struct guest_cfg *cfg)
 {
-	const char *more = getenv("VHOST_TEST_FEATURES");
-
-	return more && cfg->features & F_V1 ? strtoull(more, NULL, 0) : 0;
+	return cfg->features & F_V1 ? more_features() : 0;
 }
 
 int guest_start(struct guest *g, const struct guest_cfg *cfg)

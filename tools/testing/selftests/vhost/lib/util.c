@@ -141,6 +141,13 @@ bool stock_driver(void)
 	return e && *e && *e != '0';
 }
 
+__u64 more_features(void)
+{
+	const char *more = getenv("VHOST_TEST_FEATURES");
+
+	return more ? strtoull(more, NULL, 0) : 0;
+}
+
 bool test_selected(const char *name)
 {
 	const char *only = getenv("VHOST_TEST_ONLY");

@@ -47,6 +47,8 @@ bool child_killed(pid_t pid);
 
 /* Set when the distribution's own driver is under test. */
 bool stock_driver(void);
+/* Features that guests of VIRTIO 1 are to have, too: VHOST_TEST_FEATURES. */
+__u64 more_features(void);
 bool test_selected(const char *name);
 
 /* CPU milliseconds used so far by the workers of owner thread @tid. */
