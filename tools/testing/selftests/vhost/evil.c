@@ -57,8 +57,19 @@ int evil_init(struct evil *e, struct guest *g, unsigned int index)
 void evil_desc(struct evil *e, unsigned int n, __u64 gpa, __u32 len,
 	       __u16 flags, unsigned int next)
 {
-	struct vring_desc *d = &e->vq->desc[e->id[n]];
+	struct vring_desc *d;
 
+	if (evil_is_packed(e)) {
+		e->entry[n].addr = gpa;
+		e->entry[n].len = len;
+		e->entry[n].flags = flags;
+		/* The last one counts. */
+		e->entry[n].id = flags & VRING_DESC_F_NEXT ? ~n : e->id[0];
+		if (e->entries <= n)
+			e->entries = n + 1;
+		return;
+	}
+	d = &e->vq->desc[e->id[n]];
 	d->addr = gpa;
 	d->len = len;
 	d->flags = flags;
@@ -67,6 +78,11 @@ void evil_desc(struct evil *e, unsigned int n, __u64 gpa, __u32 len,
 
 void evil_offer(struct evil *e)
 {
+	unsigned int i;
+
+	for (i = 0; i < e->entries; i++)
+		vq_put_entry(e->vq, &e->entry[i], !i);
+	e->entries = 0;
 	vq_add_raw(e->vq, e->id[0], e->dir ? 1 << 20 : 0);
 }
 
@@ -229,42 +245,59 @@ void evil_page_readonly(struct evil *e)
 	one_desc(e, e->page_gpa, EVIL_LEN);
 }
 
+void evil_table(struct evil *e, __u64 gpa, __u32 bytes, __u16 flags)
+{
+	evil_desc(e, 0, gpa, bytes, VRING_DESC_F_INDIRECT | flags, 0);
+}
+
 static void offer_table(struct evil *e, __u64 gpa, __u32 bytes)
 {
-	evil_desc(e, 0, gpa, bytes, VRING_DESC_F_INDIRECT, 0);
+	evil_table(e, gpa, bytes, 0);
 	evil_offer(e);
 }
 
-/* A table of @n entries over the good packet, which the last one ends. */
-static void fill_table(struct evil *e, unsigned int n)
+void evil_table_entry(struct evil *e, unsigned int n, __u64 gpa, __u32 len,
+		      __u16 flags)
 {
+	struct vring_packed_desc *p = (void *)&e->table[n];
+
+	e->table[n].addr = gpa;
+	e->table[n].len = len;
+	if (evil_is_packed(e)) {
+		/* Means nothing there. */
+		p->id = 0x5555;
+		p->flags = flags;
+	} else {
+		e->table[n].flags = flags;
+		e->table[n].next = n + 1;
+	}
+}
+
+void evil_fill_table(struct evil *e, unsigned int n)
+{
+	__u16 next = evil_is_packed(e) ? 0 : VRING_DESC_F_NEXT;
 	unsigned int i;
 
-	for (i = 0; i < n; i++) {
-		e->table[i].addr = e->gpa + i;
-		e->table[i].len = 1;
-		e->table[i].flags = e->dir | VRING_DESC_F_NEXT;
-		e->table[i].next = i + 1;
-	}
-	e->table[n - 1].flags = e->dir;
-	e->table[n - 1].len = EVIL_LEN - (n - 1);
+	for (i = 0; i < n - 1; i++)
+		evil_table_entry(e, i, e->gpa + i, 1, e->dir | next);
+	evil_table_entry(e, i, e->gpa + i, EVIL_LEN - i, e->dir);
 }
 
 static void whole_table(struct evil *e, unsigned int n)
 {
-	fill_table(e, n);
+	evil_fill_table(e, n);
 	offer_table(e, e->table_gpa, n * sizeof(*e->table));
 }
 
 void evil_indirect_empty(struct evil *e)
 {
-	fill_table(e, 1);
+	evil_fill_table(e, 1);
 	offer_table(e, e->table_gpa, 0);
 }
 
 void evil_indirect_odd(struct evil *e)
 {
-	fill_table(e, 2);
+	evil_fill_table(e, 2);
 	offer_table(e, e->table_gpa, 2 * sizeof(*e->table) - 1);
 }
 
@@ -286,22 +319,21 @@ void evil_indirect_1025(struct evil *e)
 
 void evil_indirect_65537(struct evil *e)
 {
-	fill_table(e, 2);
+	evil_fill_table(e, 2);
 	offer_table(e, e->table_gpa, 65537 * sizeof(*e->table));
 }
 
 void evil_indirect_nested(struct evil *e)
 {
-	fill_table(e, 3);
-	e->table[1].flags = VRING_DESC_F_INDIRECT;
-	e->table[1].addr = e->table_gpa + 2 * sizeof(*e->table);
-	e->table[1].len = sizeof(*e->table);
+	evil_fill_table(e, 3);
+	evil_table_entry(e, 1, e->table_gpa + 2 * sizeof(*e->table),
+			 sizeof(*e->table), VRING_DESC_F_INDIRECT);
 	offer_table(e, e->table_gpa, 3 * sizeof(*e->table));
 }
 
 void evil_indirect_loop(struct evil *e)
 {
-	fill_table(e, 4);
+	evil_fill_table(e, 4);
 	e->table[3].flags |= VRING_DESC_F_NEXT;
 	e->table[3].next = 1;
 	offer_table(e, e->table_gpa, 4 * sizeof(*e->table));
@@ -309,7 +341,7 @@ void evil_indirect_loop(struct evil *e)
 
 void evil_indirect_next(struct evil *e)
 {
-	fill_table(e, 4);
+	evil_fill_table(e, 4);
 	e->table[1].next = 4;
 	offer_table(e, e->table_gpa, 4 * sizeof(*e->table));
 }
@@ -421,43 +453,46 @@ void evil_mend_index(struct evil *e)
 	e->vq->avail_idx = e->was;
 }
 
-static void protect_part(void *part, int prot)
+static void protect_part(struct evil *e, enum vq_part part, int prot)
 {
-	mprotect((void *)((uintptr_t)part & ~(PAGE - 1)), PAGE, prot);
+	uintptr_t at = (uintptr_t)vq_part(e->vq, part, NULL);
+
+	mprotect((void *)(at & ~(PAGE - 1)), PAGE, prot);
 }
 
-static void take_part(struct evil *e, void *part, int prot)
+void evil_take_part(struct evil *e, enum vq_part part, int prot)
 {
 	one_desc(e, e->gpa, EVIL_LEN);
 	vq_publish(e->vq);
 	e->hands_off = true;
-	protect_part(part, prot);
+	protect_part(e, part, prot);
 }
 
 void evil_avail_gone(struct evil *e)
 {
-	take_part(e, e->vq->avail, PROT_NONE);
+	evil_take_part(e, VQ_AVAIL, PROT_NONE);
 }
 
 void evil_desc_gone(struct evil *e)
 {
-	take_part(e, e->vq->desc, PROT_NONE);
+	evil_take_part(e, VQ_DESC, PROT_NONE);
 }
 
 void evil_used_gone(struct evil *e)
 {
-	take_part(e, e->vq->used, PROT_NONE);
+	evil_take_part(e, VQ_USED, PROT_NONE);
 }
 
 void evil_used_readonly(struct evil *e)
 {
-	take_part(e, e->vq->used, PROT_READ);
+	evil_take_part(e, VQ_USED, PROT_READ);
 }
 
 void evil_mend_pages(struct evil *e)
 {
-	protect_part(e->vq->avail, PROT_READ | PROT_WRITE);
-	protect_part(e->vq->desc, PROT_READ | PROT_WRITE);
-	protect_part(e->vq->used, PROT_READ | PROT_WRITE);
+	enum vq_part part;
+
+	for (part = 0; part < VQ_PARTS; part++)
+		protect_part(e, part, PROT_READ | PROT_WRITE);
 	e->hands_off = false;
 }

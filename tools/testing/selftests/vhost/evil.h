@@ -16,7 +16,10 @@
 struct evil {
 	struct guest *g;
 	struct vq *vq;
-	__u16 id[EVIL_DESCS];	/* reserved; id[0] is the head */
+	__u16 id[EVIL_DESCS];	/* reserved; id[0] is the head, or the name */
+	/* Packed: the entries to be offered. */
+	struct vring_packed_desc entry[EVIL_DESCS];
+	unsigned int entries;
 	char *data;		/* EVIL_LEN bytes: header and good frame */
 	__u64 gpa;		/* where that is for the guest */
 	__u16 dir;		/* VRING_DESC_F_WRITE in the receive ring */
@@ -35,12 +38,26 @@ struct evil {
 #define EVIL_SEQ	4711
 #define TABLE_ENTRIES	(65537 + 16)
 
+static inline bool evil_is_packed(const struct evil *e)
+{
+	return e->vq->cfg.layout == VQ_PACKED;
+}
+
 int evil_init(struct evil *e, struct guest *g, unsigned int index);
 
 /* Descriptor number @n of the reserved ones; @next is such a number too. */
+/* In a packed ring descriptors follow each other, whatever @next is. */
 void evil_desc(struct evil *e, unsigned int n, __u64 gpa, __u32 len,
 	       __u16 flags, unsigned int next);
 void evil_offer(struct evil *e);
+/* Reserved descriptor number 0 is a table. */
+void evil_table(struct evil *e, __u64 gpa, __u32 bytes, __u16 flags);
+/* A table of @n entries over the good packet, which the last one ends. */
+void evil_fill_table(struct evil *e, unsigned int n);
+void evil_table_entry(struct evil *e, unsigned int n, __u64 gpa, __u32 len,
+		      __u16 flags);
+/* Offer the good packet, and take a part of the ring away. */
+void evil_take_part(struct evil *e, enum vq_part part, int prot);
 void evil_kick(struct evil *e);
 /* True if the good frame number @seq arrived in the offered chain. */
 bool evil_received(struct evil *e, __u32 len, __u32 seq);
@@ -98,9 +115,25 @@ void evil_desc_gone(struct evil *e);
 void evil_used_gone(struct evil *e);
 void evil_used_readonly(struct evil *e);
 
-/* What undoes one of the last group. */
+/* Builders for packed rings alone, see evil_packed.c */
+void evil_packed_wraps(struct evil *e);
+void evil_packed_whole_ring(struct evil *e);
+void evil_packed_endless(struct evil *e);
+void evil_packed_length_0(struct evil *e);
+void evil_packed_table_goes_on(struct evil *e);
+void evil_packed_table_last(struct evil *e);
+void evil_packed_table_write(struct evil *e);
+void evil_packed_table_flags(struct evil *e);
+void evil_packed_table_4g(struct evil *e);
+void evil_packed_table_wraps(struct evil *e);
+void evil_packed_ring_gone(struct evil *e);
+void evil_packed_ring_readonly(struct evil *e);
+void evil_packed_events_gone(struct evil *e);
+
+/* What undoes what breaks a ring. */
 void evil_mend_head(struct evil *e);
 void evil_mend_index(struct evil *e);
 void evil_mend_pages(struct evil *e);
+void evil_packed_mend_end(struct evil *e);
 
 #endif

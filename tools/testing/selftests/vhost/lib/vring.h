@@ -58,6 +58,7 @@ struct vq_packed {
 	unsigned int avail, used;
 	bool avail_wrap, used_wrap;
 	unsigned int room;	/* entries that are free */
+	unsigned int raw;	/* entries put by hand, and of no chain yet */
 	/* Chains that are not visible yet: first entries, with their flags. */
 	unsigned int hidden;
 	__u16 *hidden_slot, *hidden_flags;
@@ -151,6 +152,14 @@ int vq_add_indirect(struct vq *vq, const struct vq_seg *seg, unsigned int n,
 int vq_reserve(struct vq *vq, unsigned int n, __u16 *ids);
 /* Make a chain of reserved descriptors available, whatever is in it. */
 void vq_add_raw(struct vq *vq, unsigned int head, __u32 room);
+/*
+ * The same for a packed ring, where a chain is the entries that were put by
+ * hand since the last one. The @first one's flags wait for vq_publish().
+ */
+void vq_put_entry(struct vq *vq, const struct vring_packed_desc *d, bool first);
+/* Take back @ndesc entries put by hand, not made a chain; as vq_get_used(). */
+int vq_take_entry(struct vq *vq, struct vring_packed_desc *d,
+		  unsigned int ndesc);
 void vq_publish(struct vq *vq);
 /* Publish, and signal the kick eventfd if the host asked for it. */
 void vq_kick(struct vq *vq);

@@ -120,6 +120,26 @@ static void put_entry(struct vq *vq, const struct vring_packed_desc *d,
 	step(vq, &p->avail, &p->avail_wrap, 1);
 }
 
+void vq_put_entry(struct vq *vq, const struct vring_packed_desc *d, bool first)
+{
+	put_entry(vq, d, d->flags, first);
+	vq->packed.raw++;
+}
+
+static void packed_add_raw(struct vq *vq, unsigned int head, __u32 room)
+{
+	struct vq_packed *p = &vq->packed;
+	struct vq_slot *s = &vq->slot[head];
+
+	s->cookie = NULL;
+	s->room = room;
+	s->ndesc = p->raw;
+	p->room -= p->raw;
+	vq->avail_idx += p->raw;
+	p->raw = 0;
+	vq_note_out(vq, head);
+}
+
 static int put_indirect(struct vq *vq, unsigned int id,
 			const struct vq_seg *seg, unsigned int n)
 {
@@ -281,6 +301,21 @@ static bool as_it_was(const struct vq *vq, unsigned int ndesc, bool written)
 	return true;
 }
 
+int vq_take_entry(struct vq *vq, struct vring_packed_desc *d,
+		  unsigned int ndesc)
+{
+	struct vq_packed *p = &vq->packed;
+
+	if (!is_used(vq, p->used, p->used_wrap))
+		return 0;
+	*d = p->desc[p->used];
+	if (!as_it_was(vq, ndesc, true))
+		return vq_fault(vq, "other entries written to: id", d->id);
+	step(vq, &p->used, &p->used_wrap, ndesc);
+	p->raw -= ndesc;
+	return 1;
+}
+
 static int packed_get_used(struct vq *vq, struct vq_used *u)
 {
 	struct vq_packed *p = &vq->packed;
@@ -370,6 +405,7 @@ const struct vq_ops vq_packed_ops = {
 	.free = packed_free,
 	.part = packed_part,
 	.add = packed_add,
+	.add_raw = packed_add_raw,
 	.publish = packed_publish,
 	.need_kick = packed_need_kick,
 	.more_used = packed_more_used,
