@@ -24,7 +24,7 @@ struct vhost_vq;
  * @base: the owner's address of the bitmap
  * @used_addr: guest address of the used ring
  * @data: writes to buffers are logged: VHOST_F_LOG_ALL
- * @used: writes to the used ring are logged: VHOST_VRING_F_LOG
+ * @used: writes to the ring itself are logged: VHOST_VRING_F_LOG
  * @wrote: something was logged since the owner was last told
  * @mask: bits that are to be set in @word
  * @word: the owner's address of 32 bits of the bitmap

@@ -7,6 +7,7 @@
  *	verb		what it does
  *	----		------------
  *	fits		can a ring have so many entries?
+ *	valid		could it run where and as it was said to?
  *	layout		how large the parts of the ring are
  *	set_base	where the ring goes on, in the words of the interface
  *	get_base	tells that
@@ -16,6 +17,7 @@
  *			they have m entries of the ring
  *	put		note a buffer as used (in driver-private memory)
  *	unput(n)	forget the last n notes
+ *	take_back	the ring stops: so much for what is noted
  *	blank(n)	keep the last n notes, but with length 0
  *	publish		show all noted buffers to the guest, in one run
  *	need_call	does the guest want an interrupt for what it was shown?
@@ -24,7 +26,7 @@
  *	has_more	have buffers come in? Changes nothing
  *
  * Buffers are handed out and used in runs: next() reads up to VHOST_RING_RUN
- * ring entries at a time, and publish() writes a run with at most two copies.
+ * ring entries at a time, and publish() writes a run in one go.
  *
  * All verbs need vq->mutex, and ring memory of the mm the thread is in.
  */
@@ -87,6 +89,9 @@ union vhost_put {
 	} packed;
 };
 
+/* Entries of the split ring's used part are written as they stand there. */
+static_assert(sizeof(union vhost_put) == sizeof(struct vring_used_elem));
+
 /**
  * struct vhost_pos - a place in the packed ring
  * @slot: number of the entry
@@ -124,7 +129,8 @@ struct vhost_packed {
  * @event_idx: VIRTIO_RING_F_EVENT_IDX was agreed on
  * @notify_on_empty: VIRTIO_F_NOTIFY_ON_EMPTY was agreed on
  * @in_order: VIRTIO_F_IN_ORDER was agreed on
- * @put_written: one of the noted buffers has room for something to be written
+ * @put_written: one of the noted buffers may have room to be written to
+ * @base_set: the owner has said where to go on, and the ring not run since
  * @placed: bits of the parts of which the owner has said where they are
  * @synced: start() has been done since the ring was attached
  * @kicks_off: the guest was asked not to kick
@@ -140,6 +146,7 @@ struct vhost_packed {
  * @put_num: buffers noted in @puts and not yet published
  * @heads: the cached available entries
  * @descs: the cached descriptors, still in the guest's byte order
+ * @packed_descs: the same, of a packed ring
  * @puts: noted used buffers
  * @packed: the packed ring's own; the fields from @next_avail to @desc_num,
  *	@next_used, @call_idx and @heads are the split ring's, but for @run_num
@@ -157,6 +164,7 @@ struct vhost_ring {
 	bool notify_on_empty;
 	bool in_order;
 	bool put_written;
+	bool base_set;
 	u8 placed;
 	bool synced;
 	bool kicks_off;
@@ -218,6 +226,8 @@ bool vhost_split_has_more(struct vhost_vq *vq);
 static inline void vhost_ring_forget(struct vhost_ring *ring)
 {
 	ring->packed.tail = ring->packed.avail;
+	/* What the guest was told last may be elsewhere, too. */
+	ring->packed.asks_desc = false;
 	ring->avail_idx = ring->next_avail;
 	ring->run_num = 0;
 	ring->desc_num = 0;
@@ -237,6 +247,8 @@ static inline bool vhost_ring_put_full(const struct vhost_ring *ring)
 static inline void vhost_ring_unput(struct vhost_ring *ring, u16 n)
 {
 	ring->put_num -= n;
+	if (!ring->put_num)
+		ring->put_written = false;
 }
 
 /**

@@ -36,9 +36,12 @@
  * without E the guest may take an old place for the one that counts.
  *
  * VIRTIO leaves open whether a device may be told a position with entries in
- * flight. Ours never has any when it is stopped, and so the two halves of a
- * base are the same. One that is set with an upper half of 0 means the lower
- * one for both, as DPDK does, which gives no other.
+ * flight. Ours has none when it is stopped, and so the two halves of a base are
+ * the same; unless they were set apart, or ring memory was gone, so that used
+ * buffers could not be shown to the guest. A base that is set with an upper
+ * half of 0 means the lower one for both, as DPDK does, which gives no other.
+ * That 0 can be a place, too: the first entry in every second lap. It is lost
+ * on the way, if there is something in flight.
  */
 #include <linux/minmax.h>
 #include <linux/vhost.h>

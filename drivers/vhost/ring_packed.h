@@ -16,6 +16,8 @@
 #define PACKED_F_AVAIL	BIT(VRING_PACKED_DESC_F_AVAIL)
 #define PACKED_F_USED	BIT(VRING_PACKED_DESC_F_USED)
 #define PACKED_WRAP	BIT(15)
+/* The others are reserved. */
+#define PACKED_EVENT_FLAGS	3
 
 /* Where things are in the three parts. */
 #define PACKED_AT(slot)	((slot) * sizeof(struct vring_packed_desc))

@@ -211,6 +211,7 @@ bool vhost_packed_need_call(struct vhost_vq *vq)
 	smp_mb(); /* D */
 	if (vhost_ring_get16(ring, VHOST_AVAIL, PACKED_EV_FLAGS, &flags))
 		return true;
+	flags &= PACKED_EVENT_FLAGS;
 	if (flags != VRING_PACKED_EVENT_FLAG_DESC || !ring->event_idx)
 		return flags != VRING_PACKED_EVENT_FLAG_DISABLE;
 

@@ -25,6 +25,7 @@
 #define VHOST_VHOST_H
 
 #include <linux/bits.h>
+#include <linux/log2.h>
 #include <linux/mutex.h>
 #include <linux/types.h>
 #include <linux/virtio_byteorder.h>
@@ -346,23 +347,27 @@ static inline bool vhost_ring_valid(const struct vhost_ring *ring)
 	       (!ring->is_packed || vhost_packed_valid(ring));
 }
 
+static inline u32 vhost_ring_get_base(const struct vhost_ring *ring)
+{
+	return ring->is_packed ? vhost_packed_get_base(ring) :
+				 ring->next_avail;
+}
+
 static inline int vhost_ring_set_base(struct vhost_ring *ring, u32 base)
 {
 	if (!ring->is_packed && base > U16_MAX)
 		return -EINVAL;
+	/* It goes on where it stopped: with what it could not show, too. */
+	if (ring->put_num && base == vhost_ring_get_base(ring))
+		return 0;
 
+	vhost_ring_unput(ring, ring->put_num);
 	if (ring->is_packed)
 		vhost_packed_set_base(ring, base);
 	else
 		ring->next_avail = base;
 	vhost_ring_forget(ring);
 	return 0;
-}
-
-static inline u32 vhost_ring_get_base(const struct vhost_ring *ring)
-{
-	return ring->is_packed ? vhost_packed_get_base(ring) :
-				 ring->next_avail;
 }
 
 static inline int vhost_ring_start(struct vhost_vq *vq)
@@ -421,7 +426,8 @@ static inline void vhost_ring_put(struct vhost_vq *vq,
 	union vhost_put *put = &ring->puts[ring->put_num++];
 	bool le = ring->little_endian;
 
-	if (chain->in_len)
+	/* Of a bad buffer, nobody knows how much of it could be written to. */
+	if (chain->in_len || chain->bad)
 		ring->put_written = true;
 	if (ring->is_packed) {
 		put->packed.id = chain->id;
@@ -433,13 +439,20 @@ static inline void vhost_ring_put(struct vhost_vq *vq,
 	}
 }
 
-/* Take all buffers back that are noted, and not published. */
+/**
+ * vhost_ring_take_back() - the ring stops, and noted buffers were not published
+ * @ring: the ring
+ *
+ * They are available again, as if never used. In a packed ring some of them may
+ * look used to the guest when its memory is back, and would not be found again:
+ * there they stay noted, and are published when the ring goes on.
+ */
 static inline void vhost_ring_take_back(struct vhost_ring *ring)
 {
-	u32 slots = ring->is_packed ? vhost_packed_put_slots(ring) : 0;
-
-	vhost_ring_rewind(ring, ring->put_num, slots);
-	vhost_ring_unput(ring, ring->put_num);
+	if (!ring->is_packed) {
+		vhost_ring_rewind(ring, ring->put_num, 0);
+		vhost_ring_unput(ring, ring->put_num);
+	}
 	vhost_ring_forget(ring);
 }
 

@@ -8,7 +8,6 @@
 #include <linux/mm.h>
 #include <linux/rcupdate.h>
 #include <linux/sched.h>
-#include <linux/seq_file.h>
 #include <linux/slab.h>
 #include <linux/vhost.h>
 #include <linux/virtio_config.h>
@@ -167,7 +166,8 @@ void vhost_vq_reset(struct vhost_vq *vq)
 	memset(&vq->log, 0, sizeof(vq->log));
 	ring->num = 1;
 	ring->next_used = 0;
-	ring->put_num = 0;
+	ring->base_set = false;
+	vhost_ring_unput(ring, ring->put_num);
 	vq->legacy_le = virtio_legacy_is_little_endian();
 	vhost_vq_set_features(vq, no_features);
 	vhost_ring_set_base(ring, 0);
@@ -181,22 +181,20 @@ static void set_byte_order(struct vhost_vq *vq)
 				 vq->ring.is_packed || vq->legacy_le;
 }
 
-/*
- * Each format has a place of its own to begin at. But a base may be set before
- * the features are; one that was not is 0.
- */
+/* Each format has a place of its own to begin at, if none was set before. */
 static void switch_format(struct vhost_vq *vq, bool packed)
 {
 	struct vhost_ring *ring = &vq->ring;
 
 	if (packed == ring->is_packed)
 		return;
+	vhost_ring_unput(ring, ring->put_num);
 	ring->is_packed = packed;
-	if (packed)
-		vhost_ring_set_base(ring,
-				    ring->next_avail ?: VHOST_PACKED_START);
-	else
+	if (!packed)
 		vhost_ring_set_base(ring, 0);
+	else
+		vhost_ring_set_base(ring, ring->base_set ? ring->next_avail :
+							   VHOST_PACKED_START);
 }
 
 /**
@@ -265,14 +263,20 @@ int vhost_vq_set_num(struct vhost_vq *vq, u32 num)
  * @base: index of the next available entry; of a packed ring the place of that
  *	in the lower half, and of the next used one in the upper
  *
- * Return: 0, -EBUSY while running, -EINVAL for what is no index.
+ * Return: 0, -EBUSY while running, -EINVAL for what is no index of a split ring.
+ * What is no place in a packed one is found out when it starts.
  */
 int vhost_vq_set_base(struct vhost_vq *vq, u32 base)
 {
+	int err;
+
 	lockdep_assert_held(&vq->mutex);
 	if (vq->backend)
 		return -EBUSY;
-	return vhost_ring_set_base(&vq->ring, base);
+	err = vhost_ring_set_base(&vq->ring, base);
+	if (!err)
+		vq->ring.base_set = true;
+	return err;
 }
 
 /**
@@ -466,6 +470,7 @@ int vhost_vq_start(struct vhost_vq *vq, struct vhost_backend *backend)
 	else if (err)
 		return -EFAULT;
 
+	vq->ring.base_set = false;
 	vq->backend = backend;
 	vq->state = VHOST_VQ_RUNNING;
 	vq->broken = VHOST_OK;
@@ -476,9 +481,8 @@ int vhost_vq_start(struct vhost_vq *vq, struct vhost_backend *backend)
  * vhost_vq_stop() - stop the ring
  * @vq: the queue
  *
- * Buffers that were used but can't be published for want of ring memory are
- * taken back as if they had not been: their packets may pass twice, but no
- * buffer is lost to the guest.
+ * Buffers that were used but can't be published for want of ring memory are not
+ * lost to the guest: see vhost_ring_take_back().
  *
  * Return: the backend, now the caller's, or NULL if there was none.
  */
@@ -649,63 +653,4 @@ void vhost_vq_complete(struct vhost_vq *vq)
 		return;
 	}
 	vhost_vq_call(vq);
-}
-
-/* For people who want to place threads, or to see what one of them burns. */
-static void show_worker(struct seq_file *m, struct vhost_vq *vq)
-{
-	struct vhost_worker *worker;
-
-	rcu_read_lock();
-	worker = rcu_dereference(vq->worker);
-	if (worker) {
-		seq_printf(m, "vq%u-worker:\t%u\n", vq->index, worker->id);
-		seq_printf(m, "vq%u-thread:\t%d\n", vq->index,
-			   task_pid_vnr(worker->task));
-	}
-	rcu_read_unlock();
-}
-
-static const char *state_name(const struct vhost_vq *vq)
-{
-	switch (READ_ONCE(vq->state)) {
-	case VHOST_VQ_RUNNING:
-		return "running";
-	case VHOST_VQ_BROKEN:
-		return "broken";
-	case VHOST_VQ_STOPPED:
-		break;
-	}
-	return "stopped";
-}
-
-/**
- * vhost_vq_show() - print the queue for people
- * @m: where to
- * @vq: the queue; its mutex is not taken, a reader must not stall it
- */
-void vhost_vq_show(struct seq_file *m, struct vhost_vq *vq)
-{
-	const struct vhost_ring *ring = &vq->ring;
-	enum vhost_reason broken = READ_ONCE(vq->broken);
-	unsigned int i = vq->index;
-
-	seq_printf(m, "vq%u-state:\t%s\n", i, state_name(vq));
-	if (broken)
-		seq_printf(m, "vq%u-broken:\t%s\n", i,
-			   vhost_reason_name(broken));
-	seq_printf(m, "vq%u-format:\t%s\n", i,
-		   READ_ONCE(ring->is_packed) ? "packed" : "split");
-	seq_printf(m, "vq%u-size:\t%u\n", i, READ_ONCE(ring->num));
-	seq_printf(m, "vq%u-next-avail:\t%u\n", i,
-		   READ_ONCE(ring->is_packed) ?
-		   READ_ONCE(ring->packed.avail.slot) :
-		   READ_ONCE(ring->next_avail));
-	seq_printf(m, "vq%u-misses:\t%lu\n", i, READ_ONCE(vq->misses.total));
-	seq_printf(m, "vq%u-next-used:\t%u\n", i,
-		   READ_ONCE(ring->is_packed) ?
-		   READ_ONCE(ring->packed.used.slot) :
-		   READ_ONCE(ring->next_used));
-	show_worker(m, vq);
-	vhost_stats_show(m, i, &vq->stats);
 }

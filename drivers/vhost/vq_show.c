@@ -1,0 +1,67 @@
+// SPDX-License-Identifier: GPL-2.0
+/*
+ * What fdinfo says of a virtqueue.
+ */
+#include <linux/rcupdate.h>
+#include <linux/sched.h>
+#include <linux/seq_file.h>
+#include <linux/vhost.h>
+
+#include "vhost.h"
+
+/* For people who want to place threads, or to see what one of them burns. */
+static void show_worker(struct seq_file *m, struct vhost_vq *vq)
+{
+	struct vhost_worker *worker;
+
+	rcu_read_lock();
+	worker = rcu_dereference(vq->worker);
+	if (worker) {
+		seq_printf(m, "vq%u-worker:\t%u\n", vq->index, worker->id);
+		seq_printf(m, "vq%u-thread:\t%d\n", vq->index,
+			   task_pid_vnr(worker->task));
+	}
+	rcu_read_unlock();
+}
+
+static const char *state_name(const struct vhost_vq *vq)
+{
+	switch (READ_ONCE(vq->state)) {
+	case VHOST_VQ_RUNNING:
+		return "running";
+	case VHOST_VQ_BROKEN:
+		return "broken";
+	case VHOST_VQ_STOPPED:
+		break;
+	}
+	return "stopped";
+}
+
+/**
+ * vhost_vq_show() - print the queue for people
+ * @m: where to
+ * @vq: the queue; its mutex is not taken, a reader must not stall it
+ */
+void vhost_vq_show(struct seq_file *m, struct vhost_vq *vq)
+{
+	const struct vhost_ring *ring = &vq->ring;
+	enum vhost_reason broken = READ_ONCE(vq->broken);
+	bool packed = READ_ONCE(ring->is_packed);
+	unsigned int i = vq->index;
+
+	seq_printf(m, "vq%u-state:\t%s\n", i, state_name(vq));
+	if (broken)
+		seq_printf(m, "vq%u-broken:\t%s\n", i,
+			   vhost_reason_name(broken));
+	seq_printf(m, "vq%u-format:\t%s\n", i, packed ? "packed" : "split");
+	seq_printf(m, "vq%u-size:\t%u\n", i, READ_ONCE(ring->num));
+	seq_printf(m, "vq%u-next-avail:\t%u\n", i,
+		   packed ? READ_ONCE(ring->packed.avail.slot) :
+			    READ_ONCE(ring->next_avail));
+	seq_printf(m, "vq%u-misses:\t%lu\n", i, READ_ONCE(vq->misses.total));
+	seq_printf(m, "vq%u-next-used:\t%u\n", i,
+		   packed ? READ_ONCE(ring->packed.used.slot) :
+			    READ_ONCE(ring->next_used));
+	show_worker(m, vq);
+	vhost_stats_show(m, i, &vq->stats);
+}
