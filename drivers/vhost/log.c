@@ -127,34 +127,13 @@ static void put_word(struct vhost_vq *vq)
 		vhost_vq_complain(vq, VHOST_BAD_LOG);
 }
 
-/*
- * The word that a byte of the bitmap is in: the bitmap may begin anywhere. The
- * owner sees words of its own size, which matters where these begin with their
- * highest byte.
- */
-static unsigned long bit_to_word(unsigned long base, u64 page, u32 *bit)
-{
-	unsigned long byte = base + page / 8;
-
-#ifdef __BIG_ENDIAN
-	unsigned long first = page & ~(u64)(BITS_PER_LONG - 1);
-
-	byte = base + first / 8 +
-	       (BITS_PER_LONG - 1 - page % BITS_PER_LONG) / 8;
-	*bit = (3 - byte % 4) * 8 + page % 8;
-#else
-	*bit = byte % 4 * 8 + page % 8;
-#endif
-	return byte & ~3UL;
-}
-
 static void log_page(struct vhost_vq *vq, u64 page)
 {
 	struct vhost_log *log = &vq->log;
 	unsigned long word;
 	u32 bit;
 
-	word = bit_to_word(log->base, page, &bit);
+	word = vhost_log_word(log->base, page, &bit);
 	if (word != log->word) {
 		put_word(vq);
 		log->word = word;

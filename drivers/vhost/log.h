@@ -10,6 +10,7 @@
 #ifndef VHOST_LOG_H
 #define VHOST_LOG_H
 
+#include <linux/bits.h>
 #include <linux/types.h>
 #include <linux/uio.h>
 
@@ -55,5 +56,27 @@ void vhost_log_iov(struct vhost_vq *vq, const struct iovec *iov, int num,
 void vhost_log_used_range(struct vhost_vq *vq, enum vhost_part part, u32 at,
 			  u32 len);
 void vhost_log_flush(struct vhost_vq *vq);
+
+/*
+ * The 32 bits that a page's bit of the bitmap is in, and which of them it is:
+ * the bitmap may begin anywhere. The owner sees words of its own size, which
+ * matters where these begin with their highest byte.
+ */
+static inline unsigned long vhost_log_word(unsigned long base, u64 page,
+					   u32 *bit)
+{
+	unsigned long byte = base + page / 8;
+
+#ifdef __BIG_ENDIAN
+	unsigned long first = page & ~(u64)(BITS_PER_LONG - 1);
+
+	byte = base + first / 8 +
+	       (BITS_PER_LONG - 1 - page % BITS_PER_LONG) / 8;
+	*bit = (3 - byte % 4) * 8 + page % 8;
+#else
+	*bit = byte % 4 * 8 + page % 8;
+#endif
+	return byte & ~3UL;
+}
 
 #endif

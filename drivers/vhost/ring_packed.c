@@ -57,12 +57,6 @@
 /* Entries looked at first: as many as share a line of most caches. */
 #define PACKED_LOOK		4
 
-static bool is_avail(u16 flags, bool wrap)
-{
-	return !!(flags & PACKED_F_AVAIL) == wrap &&
-	       !!(flags & PACKED_F_USED) != wrap;
-}
-
 /**
  * vhost_packed_layout() - how large the three parts are
  * @ring: the ring, whose number of entries or features have changed
@@ -170,7 +164,8 @@ static int count_avail(struct vhost_ring *ring, u32 max)
 		if (read_entries(ring, pos.slot + have, descs + have, n))
 			return -EFAULT;
 		for (have += n; seen < have; seen++)
-			if (!is_avail(le16_to_cpu(descs[seen].flags), pos.wrap))
+			if (!vhost_packed_avail(le16_to_cpu(descs[seen].flags),
+						pos.wrap))
 				return seen;
 	}
 	return seen;
@@ -440,7 +435,7 @@ static int tail_avail(const struct vhost_ring *ring)
 	if (vhost_ring_get16(ring, VHOST_DESC, PACKED_AT(tail.slot) +
 			     PACKED_FLAGS, &flags))
 		return -EFAULT;
-	return is_avail(flags, tail.wrap);
+	return vhost_packed_avail(flags, tail.wrap);
 }
 
 /**

@@ -26,6 +26,17 @@
 #define PACKED_EV_OFF	offsetof(struct vring_packed_desc_event, off_wrap)
 #define PACKED_EV_FLAGS	offsetof(struct vring_packed_desc_event, flags)
 
+static inline bool vhost_packed_avail(u16 flags, bool wrap)
+{
+	return !!(flags & PACKED_F_AVAIL) == wrap &&
+	       !!(flags & PACKED_F_USED) != wrap;
+}
+
+static __always_inline u16 vhost_packed_used_flags(bool wrap)
+{
+	return wrap ? PACKED_F_AVAIL | PACKED_F_USED : 0;
+}
+
 /* Inlined for sure: it is used where functions may not be called. */
 static __always_inline void vhost_pos_advance(const struct vhost_ring *ring,
 					      struct vhost_pos *pos, u32 n)
@@ -45,6 +56,17 @@ static inline u32 vhost_pos_distance(const struct vhost_ring *ring,
 				     struct vhost_pos to)
 {
 	return to.slot - from.slot + (to.wrap == from.wrap ? 0 : ring->num);
+}
+
+/*
+ * Were any of the last @num entries before @used the one at @event? No more
+ * than one lap is asked for.
+ */
+static inline bool vhost_pos_passed(const struct vhost_ring *ring,
+				    struct vhost_pos event,
+				    struct vhost_pos used, u32 num)
+{
+	return vhost_pos_distance(ring, event, used) - 1 < num;
 }
 
 /* As it is set, and as events are told: wrap counter on top. */

@@ -39,7 +39,7 @@ u32 vhost_packed_put_slots(const struct vhost_ring *ring)
 static __always_inline struct packed_used
 used_entry(const union vhost_put *put, bool wrap)
 {
-	u16 flags = wrap ? PACKED_F_AVAIL | PACKED_F_USED : 0;
+	u16 flags = vhost_packed_used_flags(wrap);
 
 	return (struct packed_used) {
 		.len = cpu_to_le32(put->packed.len),
@@ -222,6 +222,6 @@ bool vhost_packed_need_call(struct vhost_vq *vq)
 		return true;
 	/* Is the entry one of those that were used since? */
 	event = vhost_base_to_pos(off_wrap);
-	return vhost_pos_distance(ring, event, ring->packed.used) - 1 < called;
+	return vhost_pos_passed(ring, event, ring->packed.used, called);
 }
 

@@ -32,6 +32,7 @@
 
 #include "chain.h"
 #include "log.h"
+#include "ring_split.h"
 #include "uaccess.h"
 #include "vhost.h"
 
@@ -160,9 +161,10 @@ static int cache_descs(struct vhost_ring *ring)
 /* Read a run of available entries, from the next one on. */
 static int cache_heads(struct vhost_ring *ring)
 {
-	u16 slot = ring->next_avail & (ring->num - 1);
-	u16 num = min3((u32)(u16)(ring->avail_idx - ring->next_avail),
-		       ring->num - slot, (u32)VHOST_RING_RUN);
+	u16 slot = vhost_split_slot(ring, ring->next_avail);
+	u16 num = min_t(u32, vhost_split_in_row(ring, slot, ring->avail_idx -
+						ring->next_avail),
+			VHOST_RING_RUN);
 
 	ring->run_num = 0;
 	if (vhost_area_read(&ring->parts[VHOST_AVAIL], AVAIL_AT(slot),
@@ -183,8 +185,7 @@ static enum vhost_fetch refill(struct vhost_vq *vq)
 		if (vhost_ring_get16(ring, VHOST_AVAIL, AVAIL_IDX, &idx))
 			return vhost_vq_break(vq, VHOST_BAD_RING);
 		/* What is noted is in flight still: it can't be back yet. */
-		if (unlikely((u16)(idx - ring->next_avail) + ring->put_num >
-			     ring->num))
+		if (unlikely(!vhost_split_idx_valid(ring, idx)))
 			return vhost_vq_break(vq, VHOST_BAD_INDEX);
 		if (idx == ring->next_avail)
 			return VHOST_FETCH_EMPTY;
@@ -446,10 +447,10 @@ static u16 first_to_write(const struct vhost_ring *ring)
 int vhost_split_publish(struct vhost_vq *vq)
 {
 	struct vhost_ring *ring = &vq->ring;
-	u16 slot = ring->next_used & (ring->num - 1);
+	u16 slot = vhost_split_slot(ring, ring->next_used);
 	u16 first = first_to_write(ring);
 	u16 all = ring->put_num - first;
-	u16 num = min_t(u32, all, ring->num - slot);
+	u16 num = vhost_split_in_row(ring, slot, all);
 	int err;
 
 	err = write_used(vq, slot, first, num);
@@ -467,12 +468,6 @@ int vhost_split_publish(struct vhost_vq *vq)
 	ring->put_num = 0;
 	ring->put_written = false;
 	return 0;
-}
-
-/* Has an index moved past @event when it went from @old to @new? */
-static bool event_passed(u16 event, u16 new, u16 old)
-{
-	return (u16)(new - event - 1) < (u16)(new - old);
 }
 
 /**
@@ -507,7 +502,7 @@ bool vhost_split_need_call(struct vhost_vq *vq)
 		return true;
 	if (vhost_ring_get16(ring, VHOST_AVAIL, used_event(ring), &event))
 		return true;
-	return event_passed(event, new, old);
+	return vhost_split_passed(event, new, old);
 }
 
 /**
