@@ -141,6 +141,7 @@ static int start_rings(struct guest *g)
 		.features = g->cfg.features,
 		.arena = &g->arena,
 		.region = REGION_RING,
+		.spoil = g->cfg.spoil,
 	};
 	int r = 0;
 

@@ -57,6 +57,8 @@ struct guest_cfg {
 	bool stopped;			/* leave SET_BACKEND to the test */
 	bool bare;			/* leave the whole device to it */
 	bool long_hdr;			/* agree on F1_TUNNEL, too */
+	bool lazy;			/* guest_recv() posts nothing anew */
+	bool spoil;			/* see vq_at_rest() */
 	const struct iommu_cfg *iommu;	/* translate addresses, NULL: don't */
 };
 
@@ -74,6 +76,9 @@ struct guest {
 	/* Is told of every receive buffer that comes back. */
 	void (*on_rx)(void *arg, const struct buf *b, __u32 len);
 	void *on_rx_arg;
+	/* May change how the next buffer of a ring is cut. */
+	void (*on_cut)(void *arg, unsigned int index);
+	void *on_cut_arg;
 };
 
 /* One received packet. */
@@ -118,8 +123,8 @@ int guest_drain(struct guest *g);
 /* Post up to @n receive buffers; how many went in, or -errno. */
 int guest_post(struct guest *g, unsigned int n);
 /*
- * Receive one packet and post its buffers anew. 1, 0 if none came in @ms,
- * or -errno. @frame has room for FRAME_MAX bytes.
+ * Receive one packet and post its buffers anew, unless cfg.lazy. 1, 0 if none
+ * came in @ms, or -errno. @frame has room for FRAME_MAX bytes.
  */
 int guest_recv(struct guest *g, void *frame, struct rx_packet *p, int ms);
 

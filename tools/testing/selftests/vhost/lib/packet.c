@@ -141,6 +141,8 @@ int guest_send(struct guest *g, const void *frame, size_t len,
 	struct buf *b;
 	int r;
 
+	if (g->on_cut)
+		g->on_cut(g->on_cut_arg, VQ_TX);
 	while (!(b = pool_get(&g->pool[VQ_TX]))) {
 		r = wait_for_room(g);
 		if (r < 0)
@@ -183,10 +185,11 @@ int guest_drain(struct guest *g)
 
 static int post_one(struct guest *g, struct buf *b)
 {
-	size_t room = g->cfg.buf[VQ_RX];
 	int r;
 
-	r = buf_cut(g, b, &g->cfg.shape[VQ_RX], room, true);
+	if (g->on_cut)
+		g->on_cut(g->on_cut_arg, VQ_RX);
+	r = buf_cut(g, b, &g->cfg.shape[VQ_RX], g->cfg.buf[VQ_RX], true);
 	if (!r)
 		r = ring_add(g, VQ_RX, b);
 	if (r)
@@ -224,9 +227,21 @@ static int next_rx(struct guest *g, struct vq_used *u, int ms)
 	return vq_get_used(vq, u);
 }
 
-static int take_rx(struct guest *g, struct vq_used *u, size_t skip,
+static size_t buf_room(const struct buf *b)
+{
+	size_t room = 0;
+	unsigned int i;
+
+	for (i = 0; i < b->nseg; i++)
+		room += b->seg[i].len;
+	return room;
+}
+
+/* A buffer of a packet, after which there come @more. */
+static int take_rx(struct guest *g, struct vq_used *u, unsigned int more,
 		   void *frame, struct rx_packet *p)
 {
+	size_t skip = p->nbufs++ ? 0 : g->hdr_len;
 	struct buf *b = u->cookie;
 	size_t n = u->len - skip;
 
@@ -236,9 +251,12 @@ static int take_rx(struct guest *g, struct vq_used *u, size_t skip,
 	p->len += n;
 	if (g->on_rx)
 		g->on_rx(g->on_rx_arg, b, u->len);
-	if (!gaps_intact(b))
+	if (!gaps_intact(b) || (more && u->len != buf_room(b)))
 		return -EILSEQ;
-	return post_one(g, b);
+	if (!g->cfg.lazy)
+		return post_one(g, b);
+	pool_put(&g->pool[VQ_RX], b);
+	return 0;
 }
 
 int guest_recv(struct guest *g, void *frame, struct rx_packet *p, int ms)
@@ -256,12 +274,12 @@ int guest_recv(struct guest *g, void *frame, struct rx_packet *p, int ms)
 		more = p->hdr.num_buffers;
 	if (!more)
 		return -EBADMSG;
-	r = take_rx(g, &u, g->hdr_len, frame, p);
-	for (p->nbufs = 1; !r && p->nbufs < more; p->nbufs++) {
+	r = take_rx(g, &u, --more, frame, p);
+	while (!r && more) {
 		/* All buffers of a packet are used at once. */
 		r = next_rx(g, &u, STALL_MS);
 		if (r > 0)
-			r = take_rx(g, &u, 0, frame, p);
+			r = take_rx(g, &u, --more, frame, p);
 		else
 			r = r ? r : -ETIME;
 	}

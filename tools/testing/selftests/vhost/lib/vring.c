@@ -255,6 +255,19 @@ unsigned int vq_in_flight(const struct vq *vq)
 	return vq->out;
 }
 
+int vq_at_rest(struct vq *vq)
+{
+	if (vq->fault)
+		return -EPROTO;
+	/* Where entries are half written, nothing can be told. */
+	vq->ops->publish(vq);
+	if (vq->batch >= 0)
+		return vq_fault(vq, "batch without an end: id", vq->batch);
+	if (vq->ops->more_used(vq, 0))
+		return vq_fault(vq, "used while at rest: place", vq->used_idx);
+	return vq->ops->at_rest(vq);
+}
+
 int vq_reserve(struct vq *vq, unsigned int n, __u16 *ids)
 {
 	if (vq->nfree < n)

@@ -49,6 +49,7 @@ struct vq_cfg {
 	__u64 features;
 	struct arena *arena;	/* indirect tables come from here */
 	unsigned int region;
+	bool spoil;		/* see vq_at_rest() */
 };
 
 /* The packed format's own: places of the ring, and in which lap. */
@@ -114,6 +115,8 @@ struct vq_ops {
 	void (*call_off)(struct vq *vq);
 	unsigned int (*base)(const struct vq *vq);
 	void (*place)(struct vq *vq, void *desc, void *avail, void *used);
+	/* Nothing is used that wasn't taken; is all as it should be? */
+	int (*at_rest)(struct vq *vq);
 };
 
 extern const struct vq_ops vq_split_ops, vq_packed_ops;
@@ -170,6 +173,13 @@ bool vq_more_used(const struct vq *vq);
 /* 1 and *u filled, 0 if nothing is there, -EPROTO if the host misbehaved. */
 int vq_get_used(struct vq *vq, struct vq_used *u);
 unsigned int vq_in_flight(const struct vq *vq);
+/*
+ * The host has been stopped, and all that is used was taken back: look at every
+ * entry that the host may write to, whether it has written where it should not.
+ * Return: 0 or -EPROTO. Of a split ring, that can be told only with cfg.spoil:
+ * entries of the used ring are written over as they are taken.
+ */
+int vq_at_rest(struct vq *vq);
 
 /*
  * Sleep on the call eventfd until something is used. True if something is.

@@ -236,6 +236,11 @@ static bool packed_need_kick(struct vq *vq)
 
 	now.word = __atomic_load_n((__u32 *)p->device, __ATOMIC_RELAXED);
 	flags = now.e.flags;
+	if (flags > VRING_PACKED_EVENT_FLAG_DESC ||
+	    (flags == VRING_PACKED_EVENT_FLAG_DESC &&
+	     (!(vq->cfg.features & F_EVENT) ||
+	      (now.e.off_wrap & (__u16)~WRAP) >= vq->num)))
+		vq_fault(vq, "events that make no sense:", now.word);
 	if (!added || flags == VRING_PACKED_EVENT_FLAG_DISABLE)
 		return false;
 	if (flags != VRING_PACKED_EVENT_FLAG_DESC)
@@ -280,25 +285,37 @@ static bool packed_more_used(const struct vq *vq, unsigned int after)
 	return false;
 }
 
-/* The host writes to the last half of one entry of a chain, and only there. */
-static bool as_it_was(const struct vq *vq, unsigned int ndesc, bool written)
+/* Nobody has written to these entries but whom read_entry() knows of. */
+static bool as_it_was(const struct vq *vq, unsigned int at, unsigned int n)
 {
 	const struct vq_packed *p = &vq->packed;
-	unsigned int at = p->used, i;
-	bool wrap = p->used_wrap;
 
-	for (i = 0; i < ndesc; i++) {
-		const struct vring_packed_desc *d = &p->desc[at];
-		const struct vring_packed_desc *s = &p->shadow[at];
-
-		if (d->addr != s->addr)
+	for (; n; n--) {
+		if (memcmp(&p->desc[at], &p->shadow[at], sizeof(*p->desc)))
 			return false;
-		if ((i || !written) && (d->len != s->len || d->id != s->id ||
-					d->flags != s->flags))
-			return false;
-		step(vq, &at, &wrap, 1);
+		if (++at == vq->num)
+			at = 0;
 	}
 	return true;
+}
+
+/* What a used entry says, and that it says nothing else. */
+static int read_entry(struct vq *vq)
+{
+	struct vq_packed *p = &vq->packed;
+	const struct vring_packed_desc *d = &p->desc[p->used];
+	struct vring_packed_desc *s = &p->shadow[p->used];
+
+	if (d->flags != (used_flags(p->used_wrap) |
+			 (d->len ? VRING_DESC_F_WRITE : 0)))
+		return vq_fault(vq, "flags of a used entry:", d->flags);
+	vq->said = (struct vq_used) { .id = d->id, .len = d->len };
+	vq->wrote[p->used] = true;
+	/* From now on, it is to stay like this. */
+	s->id = d->id;
+	s->len = d->len;
+	s->flags = d->flags;
+	return 0;
 }
 
 int vq_take_entry(struct vq *vq, struct vring_packed_desc *d,
@@ -308,8 +325,10 @@ int vq_take_entry(struct vq *vq, struct vring_packed_desc *d,
 
 	if (!is_used(vq, p->used, p->used_wrap))
 		return 0;
+	if (read_entry(vq))
+		return -EPROTO;
 	*d = p->desc[p->used];
-	if (!as_it_was(vq, ndesc, true))
+	if (!as_it_was(vq, p->used, ndesc))
 		return vq_fault(vq, "other entries written to: id", d->id);
 	step(vq, &p->used, &p->used_wrap, ndesc);
 	p->raw -= ndesc;
@@ -319,25 +338,21 @@ int vq_take_entry(struct vq *vq, struct vring_packed_desc *d,
 static int packed_get_used(struct vq *vq, struct vq_used *u)
 {
 	struct vq_packed *p = &vq->packed;
-	const struct vring_packed_desc *d = &p->desc[p->used];
-	bool entry = vq->batch < 0;
 	int id;
 
 	if (!vq->out)
 		return 0;
-	if (entry) {
+	if (vq->batch < 0) {
 		if (!is_used(vq, p->used, p->used_wrap))
 			return 0;
-		if (d->len && !(d->flags & VRING_DESC_F_WRITE))
-			return vq_fault(vq, "length that counts not", d->len);
-		vq->said = (struct vq_used) { .id = d->id, .len = d->len };
-		vq->wrote[p->used] = true;
+		if (read_entry(vq))
+			return -EPROTO;
 	}
 	u->len = vq->said.len;
 	id = vq_in_turn(vq, vq->said.id, &u->len);
 	if (id < 0)
 		return id;
-	if (!as_it_was(vq, vq->slot[id].ndesc, entry))
+	if (!as_it_was(vq, p->used, vq->slot[id].ndesc))
 		return vq_fault(vq, "other entries written to: id", id);
 	u->id = id;
 	u->cookie = vq->slot[id].cookie;
@@ -399,6 +414,16 @@ static void packed_place(struct vq *vq, void *desc, void *avail, void *used)
 	vq->packed.device = used;
 }
 
+static int packed_at_rest(struct vq *vq)
+{
+	unsigned int i;
+
+	for (i = 0; i < vq->num; i++)
+		if (!as_it_was(vq, i, 1))
+			return vq_fault(vq, "written, and not used: place", i);
+	return 0;
+}
+
 const struct vq_ops vq_packed_ops = {
 	.place = packed_place,
 	.alloc = packed_alloc,
@@ -413,4 +438,5 @@ const struct vq_ops vq_packed_ops = {
 	.call_on = packed_call_on,
 	.call_off = packed_call_off,
 	.base = packed_base,
+	.at_rest = packed_at_rest,
 };

@@ -6,6 +6,9 @@
 
 #include "vring.h"
 
+/* In used entries that the host has not written since they were taken. */
+#define NOBODY	0xdeadbeef
+
 static size_t desc_bytes(const struct vq *vq)
 {
 	return vq->num * sizeof(struct vring_desc);
@@ -33,8 +36,21 @@ static __u16 *avail_event(const struct vq *vq)
 	return (__u16 *)&vq->used->ring[vq->num];
 }
 
+static void spoil(struct vring_used_elem *e)
+{
+	e->id = NOBODY;
+	e->len = NOBODY;
+}
+
+static bool is_spoilt(const struct vring_used_elem *e)
+{
+	return e->id == NOBODY && e->len == NOBODY;
+}
+
 static int split_alloc(struct vq *vq)
 {
+	unsigned int i;
+
 	vq->desc = vq_map_part(desc_bytes(vq), VRING_DESC_ALIGN_SIZE);
 	vq->avail = vq_map_part(avail_bytes(vq), VRING_AVAIL_ALIGN_SIZE);
 	vq->used = vq_map_part(used_bytes(vq), VRING_USED_ALIGN_SIZE);
@@ -43,6 +59,8 @@ static int split_alloc(struct vq *vq)
 	vq->avail->flags = VRING_AVAIL_F_NO_INTERRUPT;
 	vq->avail->idx = vq->cfg.start;
 	vq->used->idx = vq->cfg.start;
+	for (i = 0; i < vq->num && vq->cfg.spoil; i++)
+		spoil(&vq->used->ring[i]);
 	return 0;
 }
 
@@ -171,7 +189,7 @@ static void split_publish(struct vq *vq)
 
 static bool split_need_kick(struct vq *vq)
 {
-	__u16 event;
+	__u16 event, flags;
 
 	if (vq->cfg.features & F_EVENT) {
 		event = __atomic_load_n(avail_event(vq), __ATOMIC_RELAXED);
@@ -179,8 +197,10 @@ static bool split_need_kick(struct vq *vq)
 	}
 	if (vq->avail_idx == vq->kicked_idx)
 		return false;
-	return !(__atomic_load_n(&vq->used->flags, __ATOMIC_RELAXED) &
-		 VRING_USED_F_NO_NOTIFY);
+	flags = __atomic_load_n(&vq->used->flags, __ATOMIC_RELAXED);
+	if (flags & ~VRING_USED_F_NO_NOTIFY)
+		vq_fault(vq, "flags that nobody knows:", flags);
+	return !(flags & VRING_USED_F_NO_NOTIFY);
 }
 
 static bool split_more_used(const struct vq *vq, unsigned int after)
@@ -201,23 +221,58 @@ static void free_chain(struct vq *vq, unsigned int head)
 	}
 }
 
+/* How many chains come back if those up to @id do. */
+static unsigned int batch_size(const struct vq *vq, unsigned int id)
+{
+	unsigned int n = 1;
+
+	while (n < vq->out && vq->order[(vq->first + n - 1) % vq->num] != id)
+		n++;
+	return n;
+}
+
+/*
+ * The next chain is used, as are the @ahead - 1 after it. What says so is an
+ * entry in the place of the chain, or of the first one of a batch: the others'
+ * places are left out, and the index has moved past all of them.
+ */
+static int read_entry(struct vq *vq, __u16 ahead)
+{
+	struct vring_used_elem *e;
+	unsigned int n;
+
+	e = &vq->used->ring[vq->used_idx & (vq->num - 1)];
+	if (vq->batch >= 0) {
+		if (vq->cfg.spoil && !is_spoilt(e))
+			return vq_fault(vq, "written in a batch: id", e->id);
+		return 0;
+	}
+	vq->said = (struct vq_used) { .id = e->id, .len = e->len };
+	vq->wrote[vq->used_idx & (vq->num - 1)] = true;
+	if (vq->cfg.spoil)
+		spoil(e);
+	/* If it isn't out at all, vq_in_turn() says so. */
+	if (!(vq->cfg.features & F_IN_ORDER) || vq->said.id >= vq->num ||
+	    !vq->slot[vq->said.id].out)
+		return 0;
+	n = batch_size(vq, vq->said.id);
+	if (n > ahead)
+		return vq_fault(vq, "batch goes past the index by", n - ahead);
+	return 0;
+}
+
 static int split_get_used(struct vq *vq, struct vq_used *u)
 {
 	__u16 idx = __atomic_load_n(&vq->used->idx, __ATOMIC_ACQUIRE);
 	__u16 ahead = idx - vq->used_idx;
-	struct vring_used_elem *e;
 	int id;
 
 	if (!ahead)
 		return 0;
 	if (ahead > (__u16)(vq->avail_idx - vq->used_idx))
 		return vq_fault(vq, "more used than available by", ahead);
-	e = &vq->used->ring[vq->used_idx & (vq->num - 1)];
-	/* A batch of chains is one entry, in the place of its first one. */
-	if (vq->batch < 0) {
-		vq->said = (struct vq_used) { .id = e->id, .len = e->len };
-		vq->wrote[vq->used_idx & (vq->num - 1)] = true;
-	}
+	if (read_entry(vq, ahead))
+		return -EPROTO;
 	u->len = vq->said.len;
 	id = vq_in_turn(vq, vq->said.id, &u->len);
 	if (id < 0)
@@ -259,6 +314,16 @@ static void split_place(struct vq *vq, void *desc, void *avail, void *used)
 	vq->used = used;
 }
 
+static int split_at_rest(struct vq *vq)
+{
+	unsigned int i;
+
+	for (i = 0; i < vq->num && vq->cfg.spoil; i++)
+		if (!is_spoilt(&vq->used->ring[i]))
+			return vq_fault(vq, "written, and not used: place", i);
+	return 0;
+}
+
 const struct vq_ops vq_split_ops = {
 	.place = split_place,
 	.alloc = split_alloc,
@@ -273,4 +338,5 @@ const struct vq_ops vq_split_ops = {
 	.call_on = split_call_on,
 	.call_off = split_call_off,
 	.base = split_base,
+	.at_rest = split_at_rest,
 };
