@@ -5,9 +5,9 @@
  * What is written is known by its address in the owner's memory. That can be
  * several addresses for the guest: two regions of the memory table may share
  * memory, and then all pages in which the guest can see the change are dirty.
- * The used part of a ring is the exception: without an IOTLB the owner says under
- * which address it is to be logged. Of a packed ring that is the device's events;
- * its entries are logged as buffers are.
+ * The used part of a ring is the exception: without an IOTLB the owner says
+ * under which address it is to be logged. Of a packed ring that is the device's
+ * events; its entries are logged as buffers are.
  */
 #include <linux/eventfd.h>
 #include <linux/futex.h>

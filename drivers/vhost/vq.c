@@ -195,6 +195,7 @@ static void switch_format(struct vhost_vq *vq, bool packed)
 	else
 		vhost_ring_set_base(ring, ring->base_set ? ring->next_avail :
 							   VHOST_PACKED_START);
+	ring->base_set = false;
 }
 
 /**
@@ -263,8 +264,9 @@ int vhost_vq_set_num(struct vhost_vq *vq, u32 num)
  * @base: index of the next available entry; of a packed ring the place of that
  *	in the lower half, and of the next used one in the upper
  *
- * Return: 0, -EBUSY while running, -EINVAL for what is no index of a split ring.
- * What is no place in a packed one is found out when it starts.
+ * What is no place in a packed ring is found out when it starts.
+ *
+ * Return: 0, -EBUSY while running, -EINVAL for what is no index of a split one.
  */
 int vhost_vq_set_base(struct vhost_vq *vq, u32 base)
 {

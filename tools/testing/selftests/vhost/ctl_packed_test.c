@@ -183,6 +183,11 @@ TEST_F(ctl, other_format)
 	ASSERT_EQ(0, set_base(self->fd, 65535));
 	ASSERT_EQ(0, dev_set_features(self->fd, F_V1 | F_PACKED));
 	EXPECT_TRUE(says(g, VQ_TX, "format", "packed"));
+	/* Features may come after the base, which then counts. */
+	EXPECT_EQ(BOTH(65535u), dev_get_base(self->fd, VQ_TX));
+	EXPECT_EQ(-EFAULT, dev_set_backend(self->fd, VQ_TX, g->backend.fd));
+	ASSERT_EQ(0, dev_set_features(self->fd, F_V1));
+	ASSERT_EQ(0, dev_set_features(self->fd, F_V1 | F_PACKED));
 	EXPECT_EQ(START, dev_get_base(self->fd, VQ_TX));
 	ASSERT_EQ(0, dev_set_backend(self->fd, VQ_TX, g->backend.fd));
 	EXPECT_EQ(-EBUSY, dev_set_features(self->fd, F_V1));

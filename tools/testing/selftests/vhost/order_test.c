@@ -1,0 +1,186 @@
+// SPDX-License-Identifier: GPL-2.0
+/*
+ * What must not happen on the way back to the guest: bad buffers that look
+ * filled, used buffers that it never hears of.
+ */
+#include "fixture.h"
+
+#include <errno.h>
+#include <sys/mman.h>
+
+#include "guest.h"
+#include "netif.h"
+#include "traffic.h"
+
+#define NOWHERE		0x7700000000ULL
+#define BAD		5
+#define RING		512
+/* The last entry in the first page of such a ring, and some behind it. */
+#define AT		255
+#define FRAMES		12
+
+static char frame[2048];
+
+/* Buffers that are bad in a row come back one by one, all of them empty. */
+FIXTURE(bad)
+{
+	struct guest g;
+};
+
+FIXTURE_VARIANT(bad)
+{
+	__u64 features;
+};
+
+FIXTURE_VARIANT_ADD(bad, split) { F_V1 };
+FIXTURE_VARIANT_ADD(bad, split_in_order) { F_V1 | F_IN_ORDER };
+FIXTURE_VARIANT_ADD(bad, packed) { F_V1 | F_PACKED };
+FIXTURE_VARIANT_ADD(bad, packed_in_order) { F_V1 | F_PACKED | F_IN_ORDER };
+
+FIXTURE_SETUP(bad)
+{
+	struct guest_cfg cfg = { .features = variant->features };
+
+	RUN_IF_SELECTED();
+	NEEDS(variant->features & (F_PACKED | F_IN_ORDER));
+	ASSERT_EQ(0, netif_new_namespace());
+	ASSERT_EQ(0, guest_start(&self->g, &cfg));
+}
+
+FIXTURE_TEARDOWN(bad)
+{
+	guest_stop(&self->g);
+}
+
+TEST_F(bad, rx_in_a_row)
+{
+	struct vq_seg seg = { NOWHERE, 1600, VRING_DESC_F_WRITE };
+	struct guest *g = &self->g;
+	struct vq *vq = &g->vq[VQ_RX];
+	struct vq_used u;
+	int i;
+
+	for (i = 0; i < BAD; i++)
+		ASSERT_EQ(0, vq_add(vq, &seg, 1, &frame));
+	vq_kick(vq);
+	frame_build(frame, 60, FRAME_TO_GUEST, 1);
+	ASSERT_EQ(0, wire_send_wait(&g->wire, frame, 60, NULL));
+	for (i = 0; i < BAD; i++) {
+		ASSERT_TRUE(vq_wait(vq, STALL_MS));
+		ASSERT_EQ(1, vq_get_used(vq, &u));
+		EXPECT_EQ(0, u.len);
+		EXPECT_EQ(&frame, u.cookie);
+	}
+}
+
+/* A packed ring of two pages, about to go from the first to the second. */
+FIXTURE(packed)
+{
+	struct guest g;
+	struct vq *tx;
+	void *events;
+};
+
+FIXTURE_SETUP(packed)
+{
+	struct guest_cfg cfg = {
+		.features = F_V1 | F_PACKED | F_EVENT,
+		.num = { RING, RING },
+		.start = AT,
+	};
+
+	RUN_IF_SELECTED();
+	NEEDS(F_PACKED);
+	ASSERT_EQ(0, netif_new_namespace());
+	ASSERT_EQ(0, guest_start(&self->g, &cfg));
+	self->tx = &self->g.vq[VQ_TX];
+	self->events = self->tx->packed.device;
+}
+
+FIXTURE_TEARDOWN(packed)
+{
+	self->tx->packed.device = self->events;
+	guest_stop(&self->g);
+}
+
+static int post_frames(struct guest *g)
+{
+	int i, r = 0;
+
+	for (i = 0; i < FRAMES && !r; i++) {
+		frame_build(frame, 60, FRAME_TO_HOST, i);
+		r = guest_send(g, frame, 60, NULL);
+	}
+	return r;
+}
+
+static bool come_out(struct guest *g)
+{
+	static char got[2048];
+	int i, len;
+
+	for (i = 0; i < FRAMES; i++) {
+		frame_build(frame, 60, FRAME_TO_HOST, i);
+		len = wire_recv(&g->wire, got, sizeof(got), NULL, STALL_MS);
+		if (len != 60 || memcmp(got, frame, 60))
+			return false;
+	}
+	return true;
+}
+
+/*
+ * Used entries can be written behind the first one, but not the first one: it
+ * is what the guest waits for.
+ */
+static void torn(struct __test_metadata *_metadata, struct guest *g,
+		 bool set_base)
+{
+	struct vq *tx = &g->vq[VQ_TX];
+	void *page = tx->packed.desc;
+	long long base;
+
+	ASSERT_EQ(0, post_frames(g));
+	vq_publish(tx);
+	ASSERT_EQ(0, mprotect(page, PAGE, PROT_READ));
+	vq_kick(tx);
+	ASSERT_TRUE(come_out(g));
+	ASSERT_EQ(0, dev_set_backend(g->fd, VQ_TX, -1));
+	ASSERT_EQ(0, mprotect(page, PAGE, PROT_READ | PROT_WRITE));
+	base = dev_get_base(g->fd, VQ_TX);
+	ASSERT_LE(0, base);
+	if (set_base)
+		ASSERT_EQ(0, dev_vring_state(g->fd, VHOST_SET_VRING_BASE,
+					     VQ_TX, base));
+	ASSERT_EQ(0, dev_set_backend(g->fd, VQ_TX, g->backend.fd));
+	EXPECT_EQ(0, guest_drain(g));
+	EXPECT_EQ(0, traffic_alive(g));
+}
+
+TEST_F(packed, torn_and_detached)
+{
+	torn(_metadata, &self->g, false);
+}
+
+TEST_F(packed, torn_and_set)
+{
+	torn(_metadata, &self->g, true);
+}
+
+/* The new place says "no kicks", for whatever reason. */
+TEST_F(packed, events_elsewhere)
+{
+	struct vring_packed_desc_event *e = guarded_map(PAGE);
+	struct traffic t = { .count = 200, .len = len_mixed };
+	struct guest *g = &self->g;
+	struct vq *tx = self->tx;
+
+	ASSERT_NE(NULL, e);
+	ASSERT_EQ(0, traffic_alive(g));
+	e->flags = VRING_PACKED_EVENT_FLAG_DISABLE;
+	vq_place(tx, tx->packed.desc, tx->packed.driver, e);
+	ASSERT_EQ(0, dev_set_addr(g->fd, tx));
+	EXPECT_EQ(0, traffic_tx(g, &t));
+	EXPECT_EQ(0, traffic_alive(g));
+}
+
+TEST_HARNESS_MAIN
