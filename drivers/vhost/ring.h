@@ -130,7 +130,8 @@ struct vhost_packed {
  * @notify_on_empty: VIRTIO_F_NOTIFY_ON_EMPTY was agreed on
  * @in_order: VIRTIO_F_IN_ORDER was agreed on
  * @put_written: one of the noted buffers may have room to be written to
- * @base_set: the owner has said where to go on, and the ring not run since
+ * @base: where to go on, as the owner has said it
+ * @base_set: it has, and the ring not run since
  * @placed: bits of the parts of which the owner has said where they are
  * @synced: start() has been done since the ring was attached
  * @kicks_off: the guest was asked not to kick
@@ -164,6 +165,7 @@ struct vhost_ring {
 	bool notify_on_empty;
 	bool in_order;
 	bool put_written;
+	u32 base;
 	bool base_set;
 	u8 placed;
 	bool synced;

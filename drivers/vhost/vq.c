@@ -193,9 +193,9 @@ static void switch_format(struct vhost_vq *vq, bool packed)
 	if (!packed)
 		vhost_ring_set_base(ring, 0);
 	else
-		vhost_ring_set_base(ring, ring->base_set ? ring->next_avail :
+		vhost_ring_set_base(ring, ring->base_set ? ring->base :
 							   VHOST_PACKED_START);
-	ring->base_set = false;
+	ring->base_set &= packed;
 }
 
 /**
@@ -270,27 +270,31 @@ int vhost_vq_set_num(struct vhost_vq *vq, u32 num)
  */
 int vhost_vq_set_base(struct vhost_vq *vq, u32 base)
 {
+	struct vhost_ring *ring = &vq->ring;
 	int err;
 
 	lockdep_assert_held(&vq->mutex);
 	if (vq->backend)
 		return -EBUSY;
-	err = vhost_ring_set_base(&vq->ring, base);
-	if (!err)
-		vq->ring.base_set = true;
-	return err;
+	err = vhost_ring_set_base(ring, base);
+	if (err)
+		return err;
+	ring->base = base;
+	ring->base_set = true;
+	return 0;
 }
 
 /**
  * vhost_vq_get_base() - tell where the ring goes on
  * @vq: the queue
  *
- * Return: what vhost_vq_set_base() takes.
+ * Return: what was set, if it did not run since; otherwise what can be set.
  */
 u32 vhost_vq_get_base(struct vhost_vq *vq)
 {
 	lockdep_assert_held(&vq->mutex);
-	return vhost_ring_get_base(&vq->ring);
+	return vq->ring.base_set ? vq->ring.base :
+				   vhost_ring_get_base(&vq->ring);
 }
 
 static bool parts_valid(const struct vhost_vq *vq)
