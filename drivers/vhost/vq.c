@@ -252,6 +252,9 @@ int vhost_vq_set_num(struct vhost_vq *vq, u32 num)
 	if (!vhost_ring_fits(&vq->ring, num))
 		return -EINVAL;
 
+	/* What could not be shown to the guest has no place in another ring. */
+	if (num != vq->ring.num)
+		vhost_ring_unput(&vq->ring, vq->ring.put_num);
 	vq->ring.num = num;
 	vhost_ring_forget(&vq->ring);
 	lay_out(vq);

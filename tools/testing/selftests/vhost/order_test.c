@@ -18,6 +18,8 @@
 /* The last entry in the first page of such a ring, and some behind it. */
 #define AT		255
 #define FRAMES		12
+/* Entries of a chain that half of the ring has no room for. */
+#define LONG		300
 
 static char frame[2048];
 
@@ -164,6 +166,38 @@ TEST_F(packed, torn_and_detached)
 TEST_F(packed, torn_and_set)
 {
 	torn(_metadata, &self->g, true);
+}
+
+/*
+ * As the ring stops with buffers that could not be shown, it becomes a smaller
+ * one. They have no place there: nothing is written, least of all behind it.
+ */
+TEST_F(packed, torn_and_smaller)
+{
+	struct vring_packed_desc *desc = self->tx->packed.desc;
+	static struct vring_packed_desc was[RING];
+	struct guest *g = &self->g;
+	struct vq_seg seg[LONG];
+	unsigned int i;
+
+	for (i = 0; i < LONG; i++)
+		seg[i] = (struct vq_seg) { NOWHERE, 100, 0 };
+	ASSERT_EQ(0, vq_add(self->tx, seg, LONG, &frame));
+	ASSERT_EQ(0, vq_add(self->tx, seg, RING - LONG - 1, &frame));
+	vq_publish(self->tx);
+	ASSERT_EQ(0, mprotect(desc, 2 * PAGE, PROT_READ));
+	vq_kick(self->tx);
+	ASSERT_TRUE(eventfd_wait(self->tx->err, STALL_MS));
+	ASSERT_EQ(0, dev_set_backend(g->fd, VQ_TX, -1));
+	ASSERT_EQ(0, mprotect(desc, 2 * PAGE, PROT_READ | PROT_WRITE));
+	memcpy(was, desc, sizeof(was));
+	ASSERT_EQ(0, dev_vring_state(g->fd, VHOST_SET_VRING_NUM, VQ_TX,
+				     RING / 2));
+	ASSERT_EQ(0, dev_set_backend(g->fd, VQ_TX, g->backend.fd));
+	vq_kick(self->tx);
+	pause_ms(100);
+	ASSERT_EQ(0, dev_set_backend(g->fd, VQ_TX, -1));
+	EXPECT_EQ(0, memcmp(was + RING / 2, desc + RING / 2, sizeof(was) / 2));
 }
 
 /* The new place says "no kicks", for whatever reason. */
