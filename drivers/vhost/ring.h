@@ -17,7 +17,8 @@
  *			they have m entries of the ring
  *	put		note a buffer as used (in driver-private memory)
  *	unput(n)	forget the last n notes
- *	take_back	the ring stops: so much for what is noted
+ *	stop		what was noted, and could not be published, when the
+ *			ring stops: take it back, or keep it until it goes on
  *	blank(n)	keep the last n notes, but with length 0
  *	publish		show all noted buffers to the guest, in one run
  *	need_call	does the guest want an interrupt for what it was shown?

@@ -201,7 +201,7 @@ static void rewind(struct kunit *test)
 	ring.put_num = 3;
 	ring.avail_idx = 4;
 	ring.run_num = 2;
-	vhost_ring_take_back(&ring);
+	vhost_ring_stop(&ring);
 	KUNIT_EXPECT_EQ(test, ring.next_avail, 65534);
 	KUNIT_EXPECT_EQ(test, ring.avail_idx, 65534);
 	KUNIT_EXPECT_EQ(test, ring.put_num, 0);

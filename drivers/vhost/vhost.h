@@ -440,14 +440,14 @@ static inline void vhost_ring_put(struct vhost_vq *vq,
 }
 
 /**
- * vhost_ring_take_back() - the ring stops, and noted buffers were not published
+ * vhost_ring_stop() - the ring stops, and noted buffers were not published
  * @ring: the ring
  *
  * They are available again, as if never used. In a packed ring some of them may
  * look used to the guest when its memory is back, and would not be found again:
  * there they stay noted, and are published when the ring goes on.
  */
-static inline void vhost_ring_take_back(struct vhost_ring *ring)
+static inline void vhost_ring_stop(struct vhost_ring *ring)
 {
 	if (!ring->is_packed) {
 		vhost_ring_rewind(ring, ring->put_num, 0);

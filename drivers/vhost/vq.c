@@ -491,7 +491,7 @@ int vhost_vq_start(struct vhost_vq *vq, struct vhost_backend *backend)
  * @vq: the queue
  *
  * Buffers that were used but can't be published for want of ring memory are not
- * lost to the guest: see vhost_ring_take_back().
+ * lost to the guest: see vhost_ring_stop().
  *
  * Return: the backend, now the caller's, or NULL if there was none.
  */
@@ -507,7 +507,7 @@ struct vhost_backend *vhost_vq_stop(struct vhost_vq *vq)
 	if (ring->put_num && vq->device->mm == current->mm)
 		vhost_vq_complete(vq);
 	if (ring->put_num)
-		vhost_ring_take_back(ring);
+		vhost_ring_stop(ring);
 	if (vq->device->mm == current->mm)
 		vhost_log_flush(vq);
 	ring->synced = false;
