@@ -71,6 +71,20 @@ void vq_give_slot(struct vq *vq, unsigned int id)
 	vq->nfree++;
 }
 
+void vq_fill_slot(struct vq *vq, unsigned int id, const struct vq_seg *seg,
+		  unsigned int n, unsigned int ndesc, void *cookie)
+{
+	struct vq_slot *s = &vq->slot[id];
+	unsigned int i;
+
+	s->cookie = cookie;
+	s->ndesc = ndesc;
+	s->room = 0;
+	for (i = 0; i < n; i++)
+		if (seg[i].flags & VRING_DESC_F_WRITE)
+			s->room += seg[i].len;
+}
+
 void *vq_table(struct vq *vq, struct vq_slot *s, unsigned int n)
 {
 	if (s->table_len < n) {

@@ -126,6 +126,8 @@ void *vq_map_part(size_t size, size_t align);
 void vq_unmap_part(void *p, size_t size);
 unsigned int vq_take_slot(struct vq *vq);
 void vq_give_slot(struct vq *vq, unsigned int id);
+void vq_fill_slot(struct vq *vq, unsigned int id, const struct vq_seg *seg,
+		  unsigned int n, unsigned int ndesc, void *cookie);
 void *vq_table(struct vq *vq, struct vq_slot *s, unsigned int n);
 int vq_oldest(const struct vq *vq);
 void vq_note_out(struct vq *vq, unsigned int id);

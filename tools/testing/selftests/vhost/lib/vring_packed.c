@@ -181,8 +181,7 @@ static void put_direct(struct vq *vq, unsigned int id,
 static int packed_add(struct vq *vq, const struct vq_seg *seg, unsigned int n,
 		      bool indirect, void *cookie)
 {
-	unsigned int id, i, need = indirect ? 1 : n;
-	struct vq_slot *s;
+	unsigned int id, need = indirect ? 1 : n;
 	int r;
 
 	if (!n || need > vq->num)
@@ -190,7 +189,6 @@ static int packed_add(struct vq *vq, const struct vq_seg *seg, unsigned int n,
 	if (vq->packed.room < need || !vq->nfree)
 		return -ENOSPC;
 	id = vq_take_slot(vq);
-	s = &vq->slot[id];
 	if (indirect) {
 		r = put_indirect(vq, id, seg, n);
 		if (r) {
@@ -200,12 +198,7 @@ static int packed_add(struct vq *vq, const struct vq_seg *seg, unsigned int n,
 	} else {
 		put_direct(vq, id, seg, n);
 	}
-	s->cookie = cookie;
-	s->ndesc = need;
-	s->room = 0;
-	for (i = 0; i < n; i++)
-		if (seg[i].flags & VRING_DESC_F_WRITE)
-			s->room += seg[i].len;
+	vq_fill_slot(vq, id, seg, n, need, cookie);
 	vq->packed.room -= need;
 	vq->avail_idx += need;
 	vq_note_out(vq, id);

@@ -141,8 +141,7 @@ static void make_available(struct vq *vq, unsigned int head)
 static int split_add(struct vq *vq, const struct vq_seg *seg, unsigned int n,
 		     bool indirect, void *cookie)
 {
-	unsigned int head, i, need = indirect ? 1 : n;
-	struct vq_slot *s;
+	unsigned int head, need = indirect ? 1 : n;
 	int r;
 
 	if (!n || need > vq->num)
@@ -150,7 +149,6 @@ static int split_add(struct vq *vq, const struct vq_seg *seg, unsigned int n,
 	if (vq->nfree < need)
 		return -ENOSPC;
 	head = vq_take_slot(vq);
-	s = &vq->slot[head];
 	if (indirect) {
 		r = fill_indirect(vq, head, seg, n);
 		if (r) {
@@ -160,12 +158,7 @@ static int split_add(struct vq *vq, const struct vq_seg *seg, unsigned int n,
 	} else {
 		fill_direct(vq, head, seg, n);
 	}
-	s->cookie = cookie;
-	s->ndesc = need;
-	s->room = 0;
-	for (i = 0; i < n; i++)
-		if (seg[i].flags & VRING_DESC_F_WRITE)
-			s->room += seg[i].len;
+	vq_fill_slot(vq, head, seg, n, need, cookie);
 	make_available(vq, head);
 	return 0;
 }
