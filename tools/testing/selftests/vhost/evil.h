@@ -126,9 +126,7 @@ void evil_packed_table_write(struct evil *e);
 void evil_packed_table_flags(struct evil *e);
 void evil_packed_table_4g(struct evil *e);
 void evil_packed_table_wraps(struct evil *e);
-void evil_packed_ring_gone(struct evil *e);
 void evil_packed_ring_readonly(struct evil *e);
-void evil_packed_events_gone(struct evil *e);
 
 /* What undoes what breaks a ring. */
 void evil_mend_head(struct evil *e);

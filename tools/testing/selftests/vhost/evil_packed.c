@@ -115,18 +115,8 @@ void evil_packed_table_wraps(struct evil *e)
 	evil_offer(e);
 }
 
-void evil_packed_ring_gone(struct evil *e)
-{
-	evil_take_part(e, VQ_DESC, PROT_NONE);
-}
-
+/* Used entries are written to it, too. */
 void evil_packed_ring_readonly(struct evil *e)
 {
 	evil_take_part(e, VQ_DESC, PROT_READ);
-}
-
-/* Where the device says what it wants to be told. */
-void evil_packed_events_gone(struct evil *e)
-{
-	evil_take_part(e, VQ_USED, PROT_NONE);
 }

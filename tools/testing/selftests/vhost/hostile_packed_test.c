@@ -43,11 +43,11 @@ FIXTURE_VARIANT_ADD(tx, table_wraps)
 FIXTURE_VARIANT_ADD(tx, endless)
 { evil_packed_endless, BREAKS, "bad-ring", evil_packed_mend_end };
 FIXTURE_VARIANT_ADD(tx, ring_gone)
-{ evil_packed_ring_gone, BREAKS, "bad-ring", evil_mend_pages };
+{ evil_desc_gone, BREAKS, "bad-ring", evil_mend_pages };
 FIXTURE_VARIANT_ADD(tx, ring_readonly)
 { evil_packed_ring_readonly, BREAKS, "bad-ring", evil_mend_pages };
 FIXTURE_VARIANT_ADD(tx, events_gone)
-{ evil_packed_events_gone, BREAKS, "bad-ring", evil_mend_pages };
+{ evil_used_gone, BREAKS, "bad-ring", evil_mend_pages };
 
 FIXTURE_VARIANT_ADD(rx, wraps)
 { evil_packed_wraps, PASSES, NULL, NULL };
@@ -72,7 +72,7 @@ FIXTURE_VARIANT_ADD(rx, table_wraps)
 FIXTURE_VARIANT_ADD(rx, endless)
 { evil_packed_endless, BREAKS, "bad-ring", evil_packed_mend_end };
 FIXTURE_VARIANT_ADD(rx, ring_gone)
-{ evil_packed_ring_gone, BREAKS, "bad-ring", evil_mend_pages };
+{ evil_desc_gone, BREAKS, "bad-ring", evil_mend_pages };
 FIXTURE_VARIANT_ADD(rx, ring_readonly)
 { evil_packed_ring_readonly, BREAKS, "bad-ring", evil_mend_pages };
 
