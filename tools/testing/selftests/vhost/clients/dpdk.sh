@@ -4,8 +4,8 @@
 # dpdk.sh [--long] [ours|stock|FILE]: an unmodified DPDK as the client, which
 # comes in through virtio-user. The long form tries all combinations of ring
 # format, in-order use and merged buffers with one and two queues. Runs in the
-# VM of tools/testing/vhost-vm/run and needs the packages dpdk-dev, librte-net-virtio23, librte-mempool-ring23, strace
-# and gcc. TAP on stdout.
+# VM of tools/testing/vhost-vm/run and needs the packages dpdk-dev,
+# librte-net-virtio23, librte-mempool-ring23, strace and gcc. TAP on stdout.
 
 set -euo pipefail
 here=$(cd "$(dirname "${BASH_SOURCE[0]}")" && pwd)
@@ -217,7 +217,6 @@ single_rx()
 	check "testpmd ends, nothing is left" left_nothing
 }
 
-# forwarding PORT_OPTIONS: between two ports, that is two taps.
 # Bit numbers as DPDK's option names go; what is not said is its default.
 expected_features()
 {
@@ -242,6 +241,7 @@ uses_features()
 	(((features & want) == want && (features & none) == 0))
 }
 
+# forwarding PORT_OPTIONS: between two ports, that is two taps.
 forwarding()
 {
 	local with="with ${1:-defaults}"
@@ -298,6 +298,7 @@ timed()
 	note "$* took $((SECONDS - start)) s"
 }
 
+plan $((18 + 6 * ${#formats[@]} + 8 * ${#queues[@]}))
 timed check "preparations" prepare
 timed single_tx
 timed single_memory
