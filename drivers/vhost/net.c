@@ -16,21 +16,6 @@
 #include "net.h"
 #include "net_hdr.h"
 
-/* Word 0; for word 1 see VHOST_NET_TUNNEL_FEATURES. */
-#define VHOST_NET_FEATURES						\
-	((1ULL << VIRTIO_NET_F_MRG_RXBUF) |				\
-	 (1ULL << VIRTIO_F_NOTIFY_ON_EMPTY) |				\
-	 /* also VIRTIO_F_ANY_LAYOUT */					\
-	 (1ULL << VHOST_NET_F_VIRTIO_NET_HDR) |				\
-	 (1ULL << VIRTIO_RING_F_INDIRECT_DESC) |			\
-	 (1ULL << VIRTIO_RING_F_EVENT_IDX) |				\
-	 (1ULL << VIRTIO_F_VERSION_1) |					\
-	 (1ULL << VHOST_F_LOG_ALL) |					\
-	 (1ULL << VIRTIO_F_ACCESS_PLATFORM) |				\
-	 (1ULL << VIRTIO_F_RING_PACKED) |				\
-	 (1ULL << VIRTIO_F_IN_ORDER) |					\
-	 (1ULL << VIRTIO_F_RING_RESET))
-
 /* The interface of 2009 has this without asking. */
 static void choose_notify_on_empty(struct vhost_net_vq *nvq)
 {

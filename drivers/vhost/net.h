@@ -33,6 +33,21 @@ enum {
 /* The largest frame: 64 KiB of IP, addresses, two VLAN tags. */
 #define VHOST_NET_FRAME_MAX	(65535 + 14 + 2 * 4)
 
+/* What is offered: word 0; for word 1 see net_hdr.h. */
+#define VHOST_NET_FEATURES						\
+	((1ULL << VIRTIO_NET_F_MRG_RXBUF) |				\
+	 (1ULL << VIRTIO_F_NOTIFY_ON_EMPTY) |				\
+	 /* also VIRTIO_F_ANY_LAYOUT */					\
+	 (1ULL << VHOST_NET_F_VIRTIO_NET_HDR) |				\
+	 (1ULL << VIRTIO_RING_F_INDIRECT_DESC) |			\
+	 (1ULL << VIRTIO_RING_F_EVENT_IDX) |				\
+	 (1ULL << VIRTIO_F_VERSION_1) |					\
+	 (1ULL << VHOST_F_LOG_ALL) |					\
+	 (1ULL << VIRTIO_F_ACCESS_PLATFORM) |				\
+	 (1ULL << VIRTIO_F_RING_PACKED) |				\
+	 (1ULL << VIRTIO_F_IN_ORDER) |					\
+	 (1ULL << VIRTIO_F_RING_RESET))
+
 /**
  * struct vhost_net_vq - one ring of a network device
  * @vq: the ring
