@@ -8,7 +8,8 @@
 #include <linux/prandom.h>
 #include <linux/vhost.h>
 
-#include "mem.h"
+#include "fake_kunit.h"
+#include "xlate.h"
 
 /* Addresses of the small space, for guest and owner. */
 #define SPACE		64
@@ -149,6 +150,34 @@ static void check_back(struct kunit *test, const struct vhost_mem *mem)
 	}
 }
 
+/* What was found last is tried first, and makes no difference. */
+static void check_xlate(struct kunit *test, const struct vhost_mem *mem,
+			struct rnd_state *rnd)
+{
+	struct vhost_vq *vq = &((struct fake *)test->priv)->vq[0];
+	struct iovec want[4], iov[4];
+	struct vhost_gpa gpa;
+	int i, n, max;
+	u32 len;
+
+	vq->mem = mem;
+	vq->last_region = NULL;
+	for (i = 0; i < 100; i++) {
+		gpa.addr = fake_any(rnd, SPACE + 1) - 1ULL;
+		len = 1 + fake_any(rnd, i % 2 ? 4 : SPACE);
+		max = fake_any(rnd, ARRAY_SIZE(iov) + 1);
+		n = vhost_mem_segments(mem, vhost_mem_find(mem, gpa), gpa, len,
+				       want, max);
+		KUNIT_ASSERT_EQ(test, vhost_xlate(vq, gpa, len, 1, iov, max),
+				n);
+		if (n > 0)
+			KUNIT_ASSERT_EQ(test, memcmp(iov, want,
+						     n * sizeof(*iov)), 0);
+	}
+	vq->last_region = NULL;
+	vq->mem = NULL;
+}
+
 static void random_tables(struct kunit *test)
 {
 	struct vhost_memory_region regions[MAX_REGIONS];
@@ -169,6 +198,7 @@ static void random_tables(struct kunit *test)
 				check_segments(test, mem, regions, num, gpa,
 					       len);
 		check_back(test, mem);
+		check_xlate(test, mem, &rnd);
 		vhost_mem_free(mem);
 	}
 }
@@ -267,6 +297,8 @@ static struct kunit_case mem_cases[] = {
 
 static struct kunit_suite mem_suite = {
 	.name = "vhost_mem",
+	.init = fake_init,
+	.exit = fake_exit,
 	.test_cases = mem_cases,
 };
 
