@@ -144,6 +144,7 @@ static struct iovec random_piece(struct rnd_state *rnd)
 {
 	static const u32 lens[] = { 0, 1, 2, 0x7ff, 0x1000, 0x1001, 0x3000 };
 	u32 at = 0x500000 + fake_any(rnd, 0x9000);
+	const struct vhost_memory_region *r;
 
 	switch (fake_any(rnd, 8)) {
 	case 0:
@@ -152,6 +153,13 @@ static struct iovec random_piece(struct rnd_state *rnd)
 	case 1:
 		/* Around the page's end, for those that are the guest's own. */
 		at = (at & ~0xfffU) - 1 + fake_any(rnd, 3);
+		break;
+	case 2:
+	case 3:
+		/* Around what is memory, and what is not any more. */
+		r = &log_regions[fake_any(rnd, ARRAY_SIZE(log_regions))];
+		at = r->userspace_addr - 2 + fake_any(rnd, 4) +
+		     fake_any(rnd, 2) * r->memory_size;
 		break;
 	}
 	return (struct iovec) {
