@@ -19,11 +19,14 @@ struct kunit;
  * @device: the device
  * @vq: its rings
  * @vqs: the same, as the device wants them
+ * @ops: for a case that wants others than all devices have; they are needed
+ *	until the device is gone, which the case does not live to see
  */
 struct fake {
 	struct vhost_device device;
 	struct vhost_vq vq[FAKE_VQS];
 	struct vhost_vq *vqs[FAKE_VQS];
+	struct vhost_device_ops ops;
 };
 
 /* fake_kunit.c APIs: */

@@ -38,13 +38,12 @@ static int set(struct fake *fake, const u64 *features)
 	return err;
 }
 
-static void offer(struct fake *fake, struct vhost_device_ops *ops, u64 low,
-		  u64 high)
+static void offer(struct fake *fake, u64 low, u64 high)
 {
-	*ops = *fake->device.ops;
-	ops->features[0] = low;
-	ops->features[1] = high;
-	fake->device.ops = ops;
+	fake->ops = *fake->device.ops;
+	fake->ops.features[0] = low;
+	fake->ops.features[1] = high;
+	fake->device.ops = &fake->ops;
 }
 
 static bool agreed(const struct fake *fake, const u64 *features)
@@ -63,13 +62,12 @@ static void refused(struct kunit *test)
 {
 	static const u64 good[] = { BIT_ULL(28) | BIT_ULL(32), BIT_ULL(3) };
 	struct fake *fake = test->priv;
-	struct vhost_device_ops ops;
 	u64 one[VHOST_FEATURE_WORDS], both[VHOST_FEATURE_WORDS];
 	u32 bit;
 
-	offer(fake, &ops, VHOST_NET_FEATURES, BIT_ULL(1) | BIT_ULL(3));
+	offer(fake, VHOST_NET_FEATURES, BIT_ULL(1) | BIT_ULL(3));
 	for (bit = 0; bit < ALL_BITS; bit++) {
-		bool ok = ops.features[bit / 64] >> bit % 64 & 1;
+		bool ok = fake->ops.features[bit / 64] >> bit % 64 & 1;
 
 		KUNIT_ASSERT_EQ(test, set(fake, good), 0);
 		memset(one, 0, sizeof(one));
