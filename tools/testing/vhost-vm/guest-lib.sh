@@ -40,14 +40,27 @@ module_loaded() { [[ -d /sys/module/$1 ]]; }
 
 module_refs() { cat "/sys/module/$1/refcnt"; }
 
-# load_module ours|stock|FILE [PARAMETER=VALUE...]: the vhost_net to test, in
-# place of any that is loaded.
+# The kernel's own driver, for a kernel that is built with it.
+have_builtin()
+{
+	[[ -c /dev/vhost-net && ! -e /sys/module/vhost_net/initstate ]] &&
+		return
+	echo "this kernel has no vhost_net of its own" >&2
+	return 1
+}
+
+# load_module ours|stock|builtin|FILE [PARAMETER=VALUE...]: the vhost_net to
+# test, in place of any that is loaded.
 load_module()
 {
 	local which=${1-ours} file depends
 
 	in_vm
 	shift || true
+	if [[ $which == builtin ]]; then
+		have_builtin
+		return
+	fi
 	! module_loaded vhost_net || rmmod vhost_net || return
 	modprobe -a tun tap
 	case $which in

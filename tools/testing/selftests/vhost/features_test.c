@@ -218,7 +218,7 @@ TEST_F(array, unmapped_words_fault)
 /* A huge array takes long; who is killed does not wait for its end. */
 TEST_F(array, killed_on_the_way)
 {
-	size_t size = (size_t)BIT(40);
+	size_t size = (size_t)BIT(38);
 	struct vhost_features_array *a;
 	int status;
 	pid_t pid;
@@ -229,7 +229,9 @@ TEST_F(array, killed_on_the_way)
 		 MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
 	if (a == MAP_FAILED)
 		SKIP(return, "no address space: %s", strerror(errno));
-	ASSERT_EQ(0, madvise(a, size, MADV_NOHUGEPAGE));
+	/* A kernel that has no huge pages does not know the word. */
+	if (madvise(a, size, MADV_NOHUGEPAGE))
+		ASSERT_EQ(EINVAL, errno);
 	pid = fork();
 	ASSERT_LE(0, pid);
 	if (!pid) {
