@@ -175,7 +175,7 @@ static int xlate(struct vhost_vq *vq, u64 iova, u32 len, u8 perm,
 
 	mutex_lock(&vq->mutex);
 	vhost_iotlb_enter(vq);
-	/* What was looked up before, for something else, makes no difference. */
+	/* What was looked up before, for another use, makes no difference. */
 	for (other = 1; other <= 3; other++)
 		vhost_iotlb_xlate(vq, gpa, len, other, iov, max);
 	n = vhost_iotlb_xlate(vq, gpa, len, perm, iov, max);

@@ -59,6 +59,7 @@ struct guest_cfg {
 	bool long_hdr;			/* agree on F1_TUNNEL, too */
 	bool lazy;			/* guest_recv() posts nothing anew */
 	bool spoil;			/* see vq_at_rest() */
+	bool losses;			/* buffers may come back unused */
 	const struct iommu_cfg *iommu;	/* translate addresses, NULL: don't */
 };
 

@@ -259,6 +259,20 @@ static int take_rx(struct guest *g, struct vq_used *u, unsigned int more,
 	return 0;
 }
 
+/* The first buffer of a packet. Those that came back unused have none. */
+static int first_rx(struct guest *g, struct vq_used *u, int ms)
+{
+	int r = next_rx(g, u, ms);
+
+	while (r > 0 && g->cfg.losses && !u->len) {
+		r = post_one(g, u->cookie);
+		vq_kick(&g->vq[VQ_RX]);
+		if (!r)
+			r = next_rx(g, u, ms);
+	}
+	return r;
+}
+
 int guest_recv(struct guest *g, void *frame, struct rx_packet *p, int ms)
 {
 	struct vq_used u;
@@ -266,7 +280,7 @@ int guest_recv(struct guest *g, void *frame, struct rx_packet *p, int ms)
 	int r;
 
 	memset(p, 0, sizeof(*p));
-	r = next_rx(g, &u, ms);
+	r = first_rx(g, &u, ms);
 	if (r <= 0)
 		return r;
 	buf_gather(u.cookie, 0, p, g->hdr_len);
