@@ -486,6 +486,21 @@ int vhost_vq_start(struct vhost_vq *vq, struct vhost_backend *backend)
 	return 0;
 }
 
+/* The last that is written to the ring's memory, and to the dirty log. */
+static void finish_ring(struct vhost_vq *vq)
+{
+	struct vhost_ring *ring = &vq->ring;
+	bool reachable = vq->device->mm == current->mm;
+
+	/* Nobody but the owner can reach the ring; it may work by now. */
+	if (ring->put_num && reachable)
+		vhost_vq_complete(vq);
+	if (ring->put_num)
+		vhost_ring_stop(ring);
+	if (reachable)
+		vhost_log_flush(vq);
+}
+
 /**
  * vhost_vq_stop() - stop the ring
  * @vq: the queue
@@ -503,13 +518,9 @@ struct vhost_backend *vhost_vq_stop(struct vhost_vq *vq)
 	lockdep_assert_held(&vq->mutex);
 	if (vq->iotlb)
 		vhost_iotlb_forget_misses(vq);
-	/* Nobody but the owner can reach the ring; it may work by now. */
-	if (ring->put_num && vq->device->mm == current->mm)
-		vhost_vq_complete(vq);
-	if (ring->put_num)
-		vhost_ring_stop(ring);
-	if (vq->device->mm == current->mm)
-		vhost_log_flush(vq);
+	/* Of a ring that has stopped before, the memory is the guest's alone. */
+	if (backend)
+		finish_ring(vq);
 	ring->synced = false;
 	vq->busyloop = VHOST_BUSYLOOP_OFF;
 	vq->backend = NULL;

@@ -134,12 +134,10 @@ static bool come_out(struct guest *g)
  * Used entries can be written behind the first one, but not the first one: it
  * is what the guest waits for.
  */
-static void torn(struct __test_metadata *_metadata, struct guest *g,
-		 bool set_base)
+static void tear(struct __test_metadata *_metadata, struct guest *g)
 {
 	struct vq *tx = &g->vq[VQ_TX];
 	void *page = tx->packed.desc;
-	long long base;
 
 	ASSERT_EQ(0, post_frames(g));
 	vq_publish(tx);
@@ -148,6 +146,14 @@ static void torn(struct __test_metadata *_metadata, struct guest *g,
 	ASSERT_TRUE(come_out(g));
 	ASSERT_EQ(0, dev_set_backend(g->fd, VQ_TX, -1));
 	ASSERT_EQ(0, mprotect(page, PAGE, PROT_READ | PROT_WRITE));
+}
+
+static void torn(struct __test_metadata *_metadata, struct guest *g,
+		 bool set_base)
+{
+	long long base;
+
+	tear(_metadata, g);
 	base = dev_get_base(g->fd, VQ_TX);
 	ASSERT_LE(0, base);
 	if (set_base)
@@ -166,6 +172,24 @@ TEST_F(packed, torn_and_detached)
 TEST_F(packed, torn_and_set)
 {
 	torn(_metadata, &self->g, true);
+}
+
+/*
+ * A ring that has stopped is the guest's alone, whatever could not be shown in
+ * it: nothing is written there when it is stopped again, or lost for good.
+ */
+TEST_F(packed, torn_and_over)
+{
+	struct vring_packed_desc *desc = self->tx->packed.desc;
+	static struct vring_packed_desc was[RING];
+	struct guest *g = &self->g;
+
+	tear(_metadata, g);
+	memcpy(was, desc, sizeof(was));
+	ASSERT_EQ(0, dev_set_backend(g->fd, VQ_TX, -1));
+	EXPECT_EQ(0, memcmp(was, desc, sizeof(was)));
+	ASSERT_EQ(0, dev_reset_owner(g->fd));
+	EXPECT_EQ(0, memcmp(was, desc, sizeof(was)));
 }
 
 /*
