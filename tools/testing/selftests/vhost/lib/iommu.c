@@ -316,8 +316,9 @@ static bool good_miss(struct iommu *io, const union iommu_msg *m)
 	if (m->type == form && m->v2.iotlb.type == VHOST_IOTLB_MISS &&
 	    perm && perm <= VHOST_ACCESS_RW)
 		return true;
-	fprintf(stderr, "# message of form %u, type %u, perm %u\n", m->type,
-		m->v2.iotlb.type, perm);
+	if (!io->quiet)
+		fprintf(stderr, "# message of form %u, type %u, perm %u\n",
+			m->type, m->v2.iotlb.type, perm);
 	io->strange++;
 	return false;
 }

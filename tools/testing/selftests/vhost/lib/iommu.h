@@ -63,6 +63,7 @@ struct iommu {
 	/* Unknown addresses are answered with this page, NULL: not at all. */
 	void *sink;
 	bool silent;		/* read, but do not answer */
+	bool quiet;		/* strange messages are not shown */
 	pthread_t thread;
 	int wake;
 	bool running;

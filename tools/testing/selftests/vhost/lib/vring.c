@@ -15,7 +15,8 @@ static const struct vq_ops * const layouts[VQ_LAYOUTS] = {
 
 int vq_fault(struct vq *vq, const char *what, unsigned int value)
 {
-	fprintf(stderr, "# ring %u: %s %u\n", vq->index, what, value);
+	if (!vq->cfg.quiet)
+		fprintf(stderr, "# ring %u: %s %u\n", vq->index, what, value);
 	vq->fault = true;
 	return -EPROTO;
 }
@@ -148,16 +149,22 @@ int vq_in_turn(struct vq *vq, unsigned int id, __u32 *len)
 	return oldest;
 }
 
-int vq_init(struct vq *vq, const struct vq_cfg *cfg)
+static void set_start(struct vq *vq, const struct vq_cfg *cfg)
 {
-	memset(vq, 0, sizeof(*vq));
-	vq->ops = layouts[cfg->layout];
 	vq->cfg = *cfg;
 	vq->index = cfg->index;
 	vq->num = cfg->num;
 	vq->avail_idx = cfg->start;
 	vq->kicked_idx = cfg->start;
 	vq->used_idx = cfg->start;
+	vq->batch = -1;
+}
+
+int vq_init(struct vq *vq, const struct vq_cfg *cfg)
+{
+	memset(vq, 0, sizeof(*vq));
+	vq->ops = layouts[cfg->layout];
+	set_start(vq, cfg);
 	vq->kick = eventfd(0, EFD_NONBLOCK | EFD_CLOEXEC);
 	vq->call = eventfd(0, EFD_NONBLOCK | EFD_CLOEXEC);
 	vq->err = eventfd(0, EFD_NONBLOCK | EFD_CLOEXEC);
@@ -165,13 +172,24 @@ int vq_init(struct vq *vq, const struct vq_cfg *cfg)
 	vq->next_free = calloc(vq->num, sizeof(*vq->next_free));
 	vq->order = calloc(vq->num, sizeof(*vq->order));
 	vq->wrote = calloc(vq->num, sizeof(*vq->wrote));
-	vq->batch = -1;
 	if (vq->kick < 0 || vq->call < 0 || vq->err < 0)
 		return -EMFILE;
 	if (!vq->slot || !vq->next_free || !vq->order || !vq->wrote)
 		return -ENOMEM;
 	chain_free_slots(vq);
 	return vq->ops->alloc(vq);
+}
+
+void vq_renew(struct vq *vq, const struct vq_cfg *cfg)
+{
+	set_start(vq, cfg);
+	vq->out = 0;
+	vq->first = 0;
+	vq->fault = false;
+	memset(vq->slot, 0, vq->num * sizeof(*vq->slot));
+	memset(vq->wrote, 0, vq->num * sizeof(*vq->wrote));
+	chain_free_slots(vq);
+	vq->ops->begin(vq);
 }
 
 void vq_free(struct vq *vq)

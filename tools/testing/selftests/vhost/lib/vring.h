@@ -50,6 +50,7 @@ struct vq_cfg {
 	struct arena *arena;	/* indirect tables come from here */
 	unsigned int region;
 	bool spoil;		/* see vq_at_rest() */
+	bool quiet;		/* whoever breaks the rules is meant to */
 };
 
 /* The packed format's own: places of the ring, and in which lap. */
@@ -100,6 +101,7 @@ struct vq {
 
 struct vq_ops {
 	int (*alloc)(struct vq *vq);
+	void (*begin)(struct vq *vq);
 	void (*free)(struct vq *vq);
 	void *(*part)(const struct vq *vq, enum vq_part part, size_t *size);
 	/* Put a chain in the ring, not yet visible to the host. */
@@ -137,6 +139,11 @@ int vq_in_turn(struct vq *vq, unsigned int id, __u32 *len);
 /* The ring is elsewhere from now on. */
 void vq_place(struct vq *vq, void *desc, void *avail, void *used);
 int vq_init(struct vq *vq, const struct vq_cfg *cfg);
+/*
+ * Begin anew where the ring is, with no more entries than before, and forget
+ * all buffers. The device must not be at it.
+ */
+void vq_renew(struct vq *vq, const struct vq_cfg *cfg);
 void vq_free(struct vq *vq);
 /* Where a part of the ring is, and its size if @size isn't NULL. */
 void *vq_part(const struct vq *vq, enum vq_part part, size_t *size);

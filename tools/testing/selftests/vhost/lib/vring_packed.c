@@ -52,6 +52,20 @@ static void begin_at(struct vq *vq)
 	memcpy(p->shadow, p->desc, desc_bytes(vq));
 }
 
+static void packed_begin(struct vq *vq)
+{
+	struct vq_packed *p = &vq->packed;
+
+	memset(p->desc, 0, desc_bytes(vq));
+	memset(p->device, 0, sizeof(*p->device));
+	p->driver->off_wrap = 0;
+	p->driver->flags = VRING_PACKED_EVENT_FLAG_DISABLE;
+	p->room = vq->num;
+	p->hidden = 0;
+	p->raw = 0;
+	begin_at(vq);
+}
+
 static int packed_alloc(struct vq *vq)
 {
 	struct vq_packed *p = &vq->packed;
@@ -65,9 +79,7 @@ static int packed_alloc(struct vq *vq)
 	if (!p->desc || !p->driver || !p->device || !p->shadow ||
 	    !p->hidden_slot || !p->hidden_flags)
 		return -ENOMEM;
-	p->driver->flags = VRING_PACKED_EVENT_FLAG_DISABLE;
-	p->room = vq->num;
-	begin_at(vq);
+	packed_begin(vq);
 	return 0;
 }
 
@@ -420,6 +432,7 @@ static int packed_at_rest(struct vq *vq)
 const struct vq_ops vq_packed_ops = {
 	.place = packed_place,
 	.alloc = packed_alloc,
+	.begin = packed_begin,
 	.free = packed_free,
 	.part = packed_part,
 	.add = packed_add,

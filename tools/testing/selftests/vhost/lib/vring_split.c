@@ -47,20 +47,28 @@ static bool is_spoilt(const struct vring_used_elem *e)
 	return e->id == NOBODY && e->len == NOBODY;
 }
 
-static int split_alloc(struct vq *vq)
+static void split_begin(struct vq *vq)
 {
 	unsigned int i;
 
-	vq->desc = vq_map_part(desc_bytes(vq), VRING_DESC_ALIGN_SIZE);
-	vq->avail = vq_map_part(avail_bytes(vq), VRING_AVAIL_ALIGN_SIZE);
-	vq->used = vq_map_part(used_bytes(vq), VRING_USED_ALIGN_SIZE);
-	if (!vq->desc || !vq->avail || !vq->used)
-		return -ENOMEM;
+	memset(vq->desc, 0, desc_bytes(vq));
+	memset(vq->avail, 0, avail_bytes(vq));
+	memset(vq->used, 0, used_bytes(vq));
 	vq->avail->flags = VRING_AVAIL_F_NO_INTERRUPT;
 	vq->avail->idx = vq->cfg.start;
 	vq->used->idx = vq->cfg.start;
 	for (i = 0; i < vq->num && vq->cfg.spoil; i++)
 		spoil(&vq->used->ring[i]);
+}
+
+static int split_alloc(struct vq *vq)
+{
+	vq->desc = vq_map_part(desc_bytes(vq), VRING_DESC_ALIGN_SIZE);
+	vq->avail = vq_map_part(avail_bytes(vq), VRING_AVAIL_ALIGN_SIZE);
+	vq->used = vq_map_part(used_bytes(vq), VRING_USED_ALIGN_SIZE);
+	if (!vq->desc || !vq->avail || !vq->used)
+		return -ENOMEM;
+	split_begin(vq);
 	return 0;
 }
 
@@ -320,6 +328,7 @@ static int split_at_rest(struct vq *vq)
 const struct vq_ops vq_split_ops = {
 	.place = split_place,
 	.alloc = split_alloc,
+	.begin = split_begin,
 	.free = split_free,
 	.part = split_part,
 	.add = split_add,
