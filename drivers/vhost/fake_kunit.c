@@ -140,6 +140,8 @@ unsigned long fake_user(struct kunit *test, unsigned long size)
 	mm->task_size = TASK_SIZE;
 	arch_pick_mmap_layout(mm, &current->signal->rlim[RLIMIT_STACK]);
 	kthread_use_mm(mm);
+	/* A thread that ends gives back only what a process would have. */
+	mmdrop(mm);
 	at = vm_mmap(NULL, USER_BASE, size, PROT_READ | PROT_WRITE,
 		     MAP_PRIVATE | MAP_ANONYMOUS | MAP_FIXED, 0);
 	KUNIT_ASSERT_EQ(test, at, USER_BASE);
