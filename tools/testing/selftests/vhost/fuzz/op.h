@@ -57,5 +57,7 @@ static inline unsigned int op_thread(const struct op *op)
 
 /* Run it; 0 or what came of it, -EFAULT if it ran into damaged memory. */
 int op_run(struct world *w, const struct op *op);
+/* A new process does not go on with the program, but dies of damaged memory. */
+void op_in_child(void);
 
 #endif

@@ -116,6 +116,7 @@ static int op_fork(struct world *w, const struct op *op)
 		wait_for_child(pid);
 		return 0;
 	}
+	op_in_child();
 	for (i = 0; i < 4; i++)
 		dev_ioctl(w->g.fd, op->arg[i % 2] >> i * 8 & 1 ?
 			  VHOST_SET_OWNER : VHOST_RESET_OWNER, NULL);
@@ -127,20 +128,20 @@ static int op_fork(struct world *w, const struct op *op)
 /* A device of its own, on the same backend; killed while packets flow. */
 static void victim(struct world *w, const struct op *op, int ready)
 {
-	struct world *own = w;
-	int fd = dev_open_flags(0);
+	struct vq *tx = &w->g.vq[VQ_TX];
 	unsigned int i;
 
-	own->g.fd = fd;
-	if (fd >= 0 && !world_setup(own))
-		world_attach(own, world_fitting(w, op->arg[0]));
+	op_in_child();
+	w->g.fd = dev_open_flags(0);
+	if (w->g.fd >= 0 && !world_setup(w))
+		world_attach(w, world_fitting(w, op->arg[0]));
 	for (i = 0; i < 8; i++)
-		passage_send(own, 100 + 50 * i);
-	vq_kick_always(&own->g.vq[VQ_TX]);
+		passage_send(w, 100 + 50 * i);
+	vq_kick_always(tx);
 	if (write(ready, "", 1) != 1 || op->arg[1] & 1)
 		_exit(0);
 	for (;;)
-		vq_kick_always(&own->g.vq[VQ_TX]);
+		vq_kick_always(tx);
 }
 
 static int op_victim(struct world *w, const struct op *op)
