@@ -518,7 +518,7 @@ struct vhost_backend *vhost_vq_stop(struct vhost_vq *vq)
 	lockdep_assert_held(&vq->mutex);
 	if (vq->iotlb)
 		vhost_iotlb_forget_misses(vq);
-	/* Of a ring that has stopped before, the memory is the guest's alone. */
+	/* Of a ring that has stopped before, memory is the guest's alone. */
 	if (backend)
 		finish_ring(vq);
 	ring->synced = false;

@@ -90,8 +90,8 @@ static __u64 num_arg(struct gen *g)
 static __u64 addr_arg(struct gen *g)
 {
 	static const __u8 kind[] = {
-		0, 0, 0, 0, 0, 0, 1, 2, 3, 4, 4, 5, 6, 6, 6, 7, 7, 7, 8, 9, 10, 11,
-		12, 15,
+		0, 0, 0, 0, 0, 0, 1, 2, 3, 4, 4, 5,
+		6, 6, 6, 7, 7, 7, 8, 9, 10, 11, 12, 15,
 	};
 
 	return (__u64)kind[pick(g, ARRAY_SIZE(kind))] << 56 |
