@@ -201,8 +201,9 @@ static int without_log(struct logged *l, int prot, __u64 *complaints)
 	r = pump_start(&p, g);
 	if (r)
 		return r;
+	/* Bits that are set need not be set: there shall be none. */
 	if (!pump_flows(&p, FLOW) || bitmap_protect(&l->log, prot) ||
-	    !pump_flows(&p, FLOW))
+	    bitmap_wipe(&l->log) || !pump_flows(&p, FLOW))
 		r = -ETIME;
 	/* One ring or the other must have met with it by now. */
 	*complaints = eventfd_drain(g->vq[VQ_RX].err) +

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0
 #define _GNU_SOURCE
 #include <errno.h>
+#include <fcntl.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -112,6 +113,12 @@ void bitmap_clear(struct bitmap *b)
 int bitmap_protect(struct bitmap *b, int prot)
 {
 	return mprotect(b->map, b->map_size, prot) ? -errno : 0;
+}
+
+int bitmap_wipe(struct bitmap *b)
+{
+	return fallocate(b->fd, FALLOC_FL_PUNCH_HOLE | FALLOC_FL_KEEP_SIZE, 0,
+			 b->map_size) ? -errno : 0;
 }
 
 static __u64 first_page(const struct dirty_area *a)

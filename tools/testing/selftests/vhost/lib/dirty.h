@@ -40,6 +40,8 @@ bool bitmap_empty(const struct bitmap *b);
 /* May be called while a device sets bits. */
 void bitmap_clear(struct bitmap *b);
 int bitmap_protect(struct bitmap *b, int prot);
+/* Clear one that may be protected; who sets bits may lose them. */
+int bitmap_wipe(struct bitmap *b);
 
 /* A range of guest memory that nobody but the device writes to, mostly. */
 struct dirty_area {
