@@ -7,56 +7,25 @@
 #include "fixture.h"
 
 #include <fcntl.h>
-#include <pthread.h>
 
+#include "caller.h"
 #include "guest.h"
 #include "netif.h"
 #include "traffic.h"
 
 #define ROUNDS	150
 
-/* A thread that makes the same few calls again and again. */
-struct caller {
-	pthread_t thread;
-	struct guest *g;
-	void (*call)(struct caller *c, unsigned int i);
-	bool stop;
-	unsigned int calls, failed;
-	__u64 seed;
-};
-
-static void *caller_main(void *arg)
-{
-	struct caller *c = arg;
-
-	while (!__atomic_load_n(&c->stop, __ATOMIC_ACQUIRE))
-		c->call(c, c->calls++);
-	return NULL;
-}
-
-static int caller_start(struct caller *c, struct guest *g,
-			void (*call)(struct caller *c, unsigned int i))
-{
-	*c = (struct caller) { .g = g, .call = call };
-	return -pthread_create(&c->thread, NULL, caller_main, c);
-}
-
-static void caller_end(struct caller *c)
-{
-	__atomic_store_n(&c->stop, true, __ATOMIC_RELEASE);
-	pthread_join(c->thread, NULL);
-}
-
 static void call_backend(struct caller *c, unsigned int i)
 {
-	int fd = i / 2 % 2 ? -1 : c->g->backend.fd;
+	struct guest *g = c->arg;
 
-	c->failed += !!dev_set_backend(c->g->fd, i % 2, fd);
+	c->failed += !!dev_set_backend(g->fd, i % 2,
+				       i / 2 % 2 ? -1 : g->backend.fd);
 }
 
 static void call_setup(struct caller *c, unsigned int i)
 {
-	struct guest *g = c->g;
+	struct guest *g = c->arg;
 
 	switch (i % 5) {
 	case 0:
@@ -80,7 +49,9 @@ static void call_setup(struct caller *c, unsigned int i)
 
 static void call_kick(struct caller *c, unsigned int i)
 {
-	vq_kick_always(&c->g->vq[i % 2]);
+	struct guest *g = c->arg;
+
+	vq_kick_always(&g->vq[i % 2]);
 }
 
 FIXTURE(race)
