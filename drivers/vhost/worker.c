@@ -58,17 +58,32 @@ static bool worker_run(struct vhost_worker *worker)
 	return true;
 }
 
+/*
+ * Is it to end? What was queued before somebody said so is seen in the queue
+ * afterwards, and only an empty queue may be left: a work that stayed in it
+ * could never be queued again. (A) pairs with (B).
+ */
+static bool told_to_stop(void)
+{
+	bool stop = kthread_should_stop();
+
+	smp_rmb();	/* (A) */
+	return stop;
+}
+
 static int thread_main(void *data)
 {
 	struct vhost_worker *worker = data;
+	bool stop;
 
 	kthread_use_mm(worker->device->mm);
 	for (;;) {
-		/* Before the look at the queue: a waker undoes it. */
+		/* Before both looks: a waker undoes it. */
 		set_current_state(TASK_INTERRUPTIBLE);
+		stop = told_to_stop();
 		if (worker_run(worker))
 			continue;
-		if (kthread_should_stop())
+		if (stop)
 			break;
 		schedule();
 	}
@@ -85,6 +100,7 @@ static void thread_wake(struct vhost_worker *worker)
 /* What is queued is done before the thread ends. */
 static void thread_stop(struct vhost_worker *worker)
 {
+	smp_mb();	/* (B): whoever queued works is known to be done */
 	kthread_stop(worker->task);
 }
 
