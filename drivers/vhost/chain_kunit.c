@@ -87,9 +87,9 @@ struct walk {
 	struct iovec iov[64];
 };
 
-static void open_room(struct kunit *test, struct room *room, bool packed,
-		      u32 num)
+static struct room *open_room(struct kunit *test, bool packed, u32 num)
 {
+	struct room *room = kunit_kzalloc(test, sizeof(*room), GFP_KERNEL);
 	struct fake *fake = test->priv;
 	unsigned long user = fake_user(test, USER_SIZE);
 	const struct vhost_memory_region regions[] = {
@@ -105,7 +105,7 @@ static void open_room(struct kunit *test, struct room *room, bool packed,
 
 	if (packed)
 		features |= BIT_ULL(VIRTIO_F_RING_PACKED);
-	memset(room, 0, sizeof(*room));
+	KUNIT_ASSERT_NOT_NULL(test, room);
 	room->test = test;
 	room->vq = &fake->vq[0];
 	room->user = user;
@@ -124,6 +124,7 @@ static void open_room(struct kunit *test, struct room *room, bool packed,
 		err = vhost_ring_start(room->vq);
 	mutex_unlock(&room->vq->mutex);
 	KUNIT_ASSERT_EQ(test, err, 0);
+	return room;
 }
 
 static void put_split(struct room *room, unsigned long to,
@@ -449,17 +450,21 @@ static void check_seen(struct room *room, const u32 *seen)
 				    "reason %u", reasons[i]);
 }
 
+static struct walk *new_walk(struct kunit *test)
+{
+	struct walk *walk = kunit_kzalloc(test, sizeof(*walk), GFP_KERNEL);
+
+	KUNIT_ASSERT_NOT_NULL(test, walk);
+	return walk;
+}
+
 static void random_split(struct kunit *test)
 {
 	u32 i, head, seen[VHOST_REASONS] = {};
-	struct room *room;
-	struct walk *walk;
+	struct room *room = open_room(test, false, RING_NUM);
+	struct walk *walk = new_walk(test);
 	struct rnd_state rnd;
 
-	room = kunit_kzalloc(test, sizeof(*room), GFP_KERNEL);
-	walk = kunit_kzalloc(test, sizeof(*walk), GFP_KERNEL);
-	KUNIT_ASSERT_TRUE(test, room && walk);
-	open_room(test, room, false, RING_NUM);
 	prandom_seed_state(&rnd, 2);
 	for (i = 0; i < ROUNDS; i++) {
 		random_room(&rnd, room);
@@ -480,14 +485,10 @@ static void random_split(struct kunit *test)
 static void random_packed(struct kunit *test)
 {
 	u32 i, slots, seen[VHOST_REASONS] = {};
-	struct room *room;
-	struct walk *walk;
+	struct room *room = open_room(test, true, RING_NUM - 1);
+	struct walk *walk = new_walk(test);
 	struct rnd_state rnd;
 
-	room = kunit_kzalloc(test, sizeof(*room), GFP_KERNEL);
-	walk = kunit_kzalloc(test, sizeof(*walk), GFP_KERNEL);
-	KUNIT_ASSERT_TRUE(test, room && walk);
-	open_room(test, room, true, RING_NUM - 1);
 	prandom_seed_state(&rnd, 3);
 	for (i = 0; i < ROUNDS; i++) {
 		random_room(&rnd, room);
@@ -507,11 +508,7 @@ static void random_packed(struct kunit *test)
 
 static struct room *room_for(struct kunit *test)
 {
-	struct room *room = kunit_kzalloc(test, sizeof(*room), GFP_KERNEL);
-
-	KUNIT_ASSERT_NOT_NULL(test, room);
-	open_room(test, room, *(const bool *)test->param_value, RING_NUM);
-	return room;
+	return open_room(test, *(const bool *)test->param_value, RING_NUM);
 }
 
 /* A buffer of one entry, which names a table of so many bytes. */
@@ -601,11 +598,9 @@ static void large_tables(struct kunit *test)
 /* Links that go to the last entry and back; a chain of all entries is none. */
 static void split_links(struct kunit *test)
 {
-	struct room *room = kunit_kzalloc(test, sizeof(*room), GFP_KERNEL);
+	struct room *room = open_room(test, false, RING_NUM);
 	u32 i;
 
-	KUNIT_ASSERT_NOT_NULL(test, room);
-	open_room(test, room, false, RING_NUM);
 	for (i = 0; i < RING_NUM; i++)
 		room->ring[i] = (struct desc) {
 			.addr = GUEST_ONE + i, .len = 1, .flags = DESC_NEXT,
@@ -644,11 +639,9 @@ static void split_links(struct kunit *test)
 /* A packed ring that is one buffer without an end has no next buffer. */
 static void endless(struct kunit *test)
 {
-	struct room *room = kunit_kzalloc(test, sizeof(*room), GFP_KERNEL);
+	struct room *room = open_room(test, true, 5);
 	u32 i;
 
-	KUNIT_ASSERT_NOT_NULL(test, room);
-	open_room(test, room, true, 5);
 	for (i = 0; i < 5; i++)
 		room->ring[i] = (struct desc) {
 			.addr = GUEST_ONE + i, .len = 1, .flags = DESC_NEXT,
