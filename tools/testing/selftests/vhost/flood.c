@@ -5,7 +5,8 @@
 
 #include "flood.h"
 
-#define STEP	8
+#define STEP		8
+#define ROOM		1536	/* for what is received */
 
 static __u16 load(const __virtio16 *p)
 {
@@ -30,7 +31,7 @@ unsigned int flood_restart(struct guest *g, unsigned int index)
 static int fill_ring(struct guest *g, struct vq *vq)
 {
 	bool rx = vq->index == VQ_RX;
-	size_t len = g->hdr_len + (rx ? 1536 : 60);
+	size_t len = g->hdr_len + (rx ? ROOM : ETH_ZLEN);
 	unsigned int i;
 	struct buf *b;
 
@@ -40,7 +41,8 @@ static int fill_ring(struct guest *g, struct vq *vq)
 			return -ENOSPC;
 		memset(b->base, 0, g->hdr_len);
 		if (!rx)
-			frame_build(b->base + g->hdr_len, 60, FRAME_TO_HOST, i);
+			frame_build(b->base + g->hdr_len, ETH_ZLEN,
+				    FRAME_TO_HOST, i);
 		vq->desc[i] = (struct vring_desc) {
 			.addr = arena_bus(&g->arena, b->base),
 			.len = len,
@@ -66,7 +68,7 @@ static void flood_call(struct caller *c, unsigned int i)
 {
 	struct flood *f = c->arg;
 	unsigned int seen = 0;
-	char frame[60];
+	char frame[ETH_ZLEN];
 	__u32 seq;
 	int len;
 
