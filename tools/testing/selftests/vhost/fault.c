@@ -15,17 +15,6 @@ static const char * const kinds[] = {
 	"failslab", "fail_page_alloc", "fail_usercopy",
 };
 
-static int write_file(const char *path, const char *text)
-{
-	int fd = open(path, O_WRONLY | O_CLOEXEC), r;
-
-	if (fd < 0)
-		return -errno;
-	r = write(fd, text, strlen(text)) < 0 ? -errno : 0;
-	close(fd);
-	return r;
-}
-
 /* Of all kinds that have such a file. */
 static int set_all(const char *name, const char *value)
 {

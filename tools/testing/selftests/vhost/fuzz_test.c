@@ -18,13 +18,6 @@ static const char *corpus_dir(void)
 	return dir ? dir : "fuzz/corpus";
 }
 
-static unsigned long number(const char *name, unsigned long otherwise)
-{
-	const char *value = getenv(name);
-
-	return value ? strtoul(value, NULL, 0) : otherwise;
-}
-
 FIXTURE(fuzz)
 {
 	struct campaign c;
@@ -36,8 +29,8 @@ FIXTURE_SETUP(fuzz)
 	NOT_FOR_STOCK("takes memory behind the rings' ends");
 	ops_init();
 	self->c = (struct campaign) {
-		.seed = number("VHOST_TEST_SEED", 1),
-		.seconds = number("VHOST_TEST_SECONDS", SECONDS),
+		.seed = number_from("VHOST_TEST_SEED", 1),
+		.seconds = number_from("VHOST_TEST_SECONDS", SECONDS),
 		.format = GEN_BOTH,
 		.note = "/dev/kmsg",
 		.slow = true,

@@ -277,13 +277,6 @@ FIXTURE_TEARDOWN(pair)
 	free(self->r.log);
 }
 
-static unsigned int rounds(void)
-{
-	const char *s = getenv("VHOST_TEST_ROUNDS");
-
-	return s ? strtoul(s, NULL, 0) : ROUNDS;
-}
-
 static __u16 used(const struct vq *vq)
 {
 	return __atomic_load_n((const __u16 *)&vq->used->idx, __ATOMIC_RELAXED);
@@ -318,14 +311,18 @@ static bool takes_part(size_t i, bool iommu)
 /* Both call as often as they have to, with packets under way. */
 static const char *run_pair(struct race *r, size_t i, size_t j)
 {
-	unsigned int n = rounds(), seen = flood_seen(&r->flood);
+	unsigned int n = number_from("VHOST_TEST_ROUNDS", ROUNDS);
+	unsigned int seen = flood_seen(&r->flood);
 	__s64 end = now_ms() + LIMIT_MS;
 	struct caller a, b;
 	bool raced;
 
-	if (caller_start(&a, r, racers[i].call) ||
-	    caller_start(&b, r, racers[j].call))
-		return "no threads";
+	if (caller_start(&a, r, racers[i].call))
+		return "no thread";
+	if (caller_start(&b, r, racers[j].call)) {
+		caller_end(&a);
+		return "no second thread";
+	}
 	do {
 		pause_ms(2);
 		raced = caller_calls(&a) > n && caller_calls(&b) > n &&

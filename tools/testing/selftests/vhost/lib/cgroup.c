@@ -1,6 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0
 #include <errno.h>
-#include <fcntl.h>
 #include <stdio.h>
 #include <string.h>
 #include <sys/stat.h>
@@ -12,17 +11,10 @@ static const struct cgroup root = { .path = "/sys/fs/cgroup" };
 
 int cgroup_write(const struct cgroup *c, const char *file, const char *text)
 {
-	size_t len = strlen(text);
 	char path[256];
-	int fd, r;
 
 	snprintf(path, sizeof(path), "%s/%s", c->path, file);
-	fd = open(path, O_WRONLY);
-	if (fd < 0)
-		return -errno;
-	r = write(fd, text, len) == (ssize_t)len ? 0 : -errno;
-	close(fd);
-	return r;
+	return write_file(path, text);
 }
 
 int cgroup_enter(struct cgroup *c, const char *controllers)

@@ -1,7 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0
 #define _GNU_SOURCE
 #include <errno.h>
-#include <fcntl.h>
 #include <linux/if_link.h>
 #include <linux/rtnetlink.h>
 #include <linux/veth.h>
@@ -15,6 +14,7 @@
 #include <unistd.h>
 
 #include "netif.h"
+#include "util.h"
 
 /* Of linux/if_tunnel.h, which can't be had together with net/if.h. */
 #define TUNNEL_REMOTE	3
@@ -25,24 +25,21 @@ struct nl_req {
 	char attr[512];
 };
 
-static void write_sysctl(const char *path, const char *value)
+/* A kernel without IPv6 has no such files, and no such noise. */
+static void without_ipv6(const char *path)
 {
-	int fd = open(path, O_WRONLY | O_CLOEXEC);
+	int r = write_file(path, "1");
 
-	if (fd < 0)
-		return;
-	if (write(fd, value, strlen(value)) < 0)
-		perror(path);
-	close(fd);
+	if (r && r != -ENOENT)
+		fprintf(stderr, "%s: %s\n", path, strerror(-r));
 }
 
 int netif_new_namespace(void)
 {
 	if (unshare(CLONE_NEWNET | CLONE_NEWNS))
 		return -errno;
-	/* A kernel without IPv6 has no such files, and no such noise. */
-	write_sysctl("/proc/sys/net/ipv6/conf/all/disable_ipv6", "1");
-	write_sysctl("/proc/sys/net/ipv6/conf/default/disable_ipv6", "1");
+	without_ipv6("/proc/sys/net/ipv6/conf/all/disable_ipv6");
+	without_ipv6("/proc/sys/net/ipv6/conf/default/disable_ipv6");
 	if (mount("none", "/", NULL, MS_REC | MS_PRIVATE, NULL) ||
 	    mount("sysfs", "/sys", "sysfs", 0, NULL))
 		return -errno;

@@ -2,6 +2,7 @@
 #include <ctype.h>
 #include <dirent.h>
 #include <errno.h>
+#include <fcntl.h>
 #include <poll.h>
 #include <signal.h>
 #include <stdio.h>
@@ -143,9 +144,27 @@ bool stock_driver(void)
 
 __u64 more_features(void)
 {
-	const char *more = getenv("VHOST_TEST_FEATURES");
+	return number_from("VHOST_TEST_FEATURES", 0);
+}
 
-	return more ? strtoull(more, NULL, 0) : 0;
+__u64 number_from(const char *name, __u64 otherwise)
+{
+	const char *text = getenv(name);
+
+	return text ? strtoull(text, NULL, 0) : otherwise;
+}
+
+int write_file(const char *path, const char *text)
+{
+	int fd = open(path, O_WRONLY | O_CLOEXEC);
+	size_t len = strlen(text);
+	int r;
+
+	if (fd < 0)
+		return -errno;
+	r = write(fd, text, len) == (ssize_t)len ? 0 : -errno;
+	close(fd);
+	return r;
 }
 
 bool test_selected(const char *name)

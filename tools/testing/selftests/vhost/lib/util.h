@@ -50,6 +50,11 @@ bool stock_driver(void);
 /* Features that guests of VIRTIO 1 are to have, too: VHOST_TEST_FEATURES. */
 __u64 more_features(void);
 bool test_selected(const char *name);
+/* A number from the environment, @otherwise if it isn't there. */
+__u64 number_from(const char *name, __u64 otherwise);
+
+/* To a file that is there, all of @text in one call; 0 or -errno. */
+int write_file(const char *path, const char *text);
 
 /* CPU milliseconds used so far by the workers of owner thread @tid. */
 long worker_cpu_ms(pid_t tid);
