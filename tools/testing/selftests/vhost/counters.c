@@ -5,14 +5,33 @@
 
 #include "counters.h"
 
-bool device_tells(int fd, const char *key, char *value)
+static FILE *open_text(int fd)
 {
-	char path[64], line[128], name[64];
-	bool found = false;
-	FILE *f;
+	char path[64];
 
 	snprintf(path, sizeof(path), "/proc/self/fdinfo/%d", fd);
-	f = fopen(path, "r");
+	return fopen(path, "re");
+}
+
+bool device_text(int fd, char *buf, size_t size)
+{
+	FILE *f = open_text(fd);
+	size_t got = 0;
+
+	if (f) {
+		got = fread(buf, 1, size - 1, f);
+		fclose(f);
+	}
+	buf[got] = 0;
+	return got;
+}
+
+bool device_tells(int fd, const char *key, char *value)
+{
+	char line[128], name[64];
+	FILE *f = open_text(fd);
+	bool found = false;
+
 	while (f && !found && fgets(line, sizeof(line), f))
 		found = sscanf(line, "%63[^:]: %63s", name, value) == 2 &&
 			!strcmp(name, key);

@@ -1,12 +1,14 @@
 /* SPDX-License-Identifier: GPL-2.0 */
 /*
- * What a device tells of its rings in /proc/self/fdinfo.
+ * What a device tells of itself in /proc/self/fdinfo.
  */
 #ifndef VHT_COUNTERS_H
 #define VHT_COUNTERS_H
 
 #include "guest.h"
 
+/* All that the device tells of itself, as far as @buf holds it. */
+bool device_text(int fd, char *buf, size_t size);
 /*
  * A line of what the device tells of itself, up to 63 characters; false if
  * there is none.

@@ -16,6 +16,7 @@
 #include <sys/mman.h>
 #include <unistd.h>
 
+#include "counters.h"
 #include "fault.h"
 #include "guest.h"
 #include "iommu.h"
@@ -79,16 +80,11 @@ static void add_ring(struct room *r, char *text, unsigned int index)
 /* How the device is set up, as far as it can be seen from outside. */
 static void look(struct room *r, char *text)
 {
-	char path[64], all[TEXT] = "", *line;
-	ssize_t got;
-	int fd, i;
+	char all[TEXT], *line;
+	int i;
 
 	*text = 0;
-	snprintf(path, sizeof(path), "/proc/self/fdinfo/%d", r->g.fd);
-	fd = open(path, O_RDONLY | O_CLOEXEC);
-	got = read(fd, all, sizeof(all) - 1);
-	close(fd);
-	if (got <= 0)
+	if (!device_text(r->g.fd, all, sizeof(all)))
 		return;
 	for (line = all; *line; line += strcspn(line, "\n") + 1) {
 		if (is_setup(line))
@@ -476,30 +472,13 @@ FIXTURE(fault)
 	struct room r;
 };
 
-static struct vhost_memory *mem_of(const struct arena *a)
-{
-	struct vhost_memory *m;
-	unsigned int i;
-
-	m = calloc(1, sizeof(*m) + a->n * sizeof(m->regions[0]));
-	if (!m)
-		return NULL;
-	m->nregions = a->n;
-	for (i = 0; i < a->n; i++) {
-		m->regions[i].guest_phys_addr = a->region[i].gpa;
-		m->regions[i].memory_size = a->region[i].size;
-		m->regions[i].userspace_addr = (uintptr_t)a->region[i].hva;
-	}
-	return m;
-}
-
 static int room_start(struct room *r, const struct guest_cfg *cfg)
 {
 	int err = guest_start(&r->g, cfg);
 
 	if (err)
 		return err;
-	r->mem = mem_of(&r->g.arena);
+	r->mem = dev_mem_table(&r->g.arena);
 	/* What the program itself lacks is not the device's business. */
 	return r->mem && !mlockall(MCL_CURRENT) ? 0 : -errno;
 }

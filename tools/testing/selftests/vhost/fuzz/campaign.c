@@ -93,18 +93,16 @@ static void summary(const struct campaign *c, const struct exec *x, __s64 ms)
 	fflush(stdout);
 }
 
-/* What was new stays for as long as the process does, and in a directory. */
-static void grow(struct campaign *c, const struct prog *p)
+/* If it reached something new, in the directory that grows. */
+static bool keep(const struct campaign *c, const struct prog *p)
 {
-	char name[64], path[512];
+	char path[512];
 
 	if (!cover_news() || !c->grow)
-		return;
-	snprintf(name, sizeof(name), "%016llx", prog_hash(p));
-	if (corpus_add(&c->corpus, p, name))
-		return;
-	snprintf(path, sizeof(path), "%s/%s", c->grow, name);
+		return false;
+	snprintf(path, sizeof(path), "%s/%016llx", c->grow, prog_hash(p));
 	prog_save(path, p);
+	return true;
 }
 
 static int one(struct campaign *c, struct exec *x, __u64 number, int note)
@@ -119,8 +117,9 @@ static int one(struct campaign *c, struct exec *x, __u64 number, int note)
 		r = exec_idle(x, &p);
 	else
 		r = exec_run(x, &p);
-	if (!r)
-		grow(c, &p);
+	/* Others are made from it, as long as the process lives. */
+	if (!r && keep(c, &p))
+		corpus_add(&c->corpus, &p, "new");
 	if (!r && number % EACH_ALIVE == EACH_ALIVE - 1)
 		r = exec_alive(x, number / EACH_ALIVE % 2);
 	if (r)
@@ -143,7 +142,7 @@ static void count(struct exec *x, struct holdings *h)
 	close(x->world.g.fd);
 	pause_ms(50);
 	oracle_count(h, &tid, 1);
-	dup2(x->world.fd[16], x->world.g.fd);
+	dup2(x->world.fd[FD_SPARE], x->world.g.fd);
 	x->world.estranged = true;
 }
 
@@ -151,7 +150,6 @@ static void count(struct exec *x, struct holdings *h)
 static int run_known(struct campaign *c, struct exec *x)
 {
 	unsigned int i, n = c->corpus.n;
-	char path[512];
 	int r = 0;
 
 	for (i = 0; i < n && !r; i++) {
@@ -160,11 +158,7 @@ static int run_known(struct campaign *c, struct exec *x)
 		r = exec_run(x, p);
 		if (r)
 			report(c, i, &x->world, p);
-		if (!cover_news() || !c->grow)
-			continue;
-		snprintf(path, sizeof(path), "%s/%016llx", c->grow,
-			 prog_hash(p));
-		prog_save(path, p);
+		keep(c, p);
 	}
 	return r;
 }

@@ -8,6 +8,7 @@
 #include <sys/mman.h>
 #include <unistd.h>
 
+#include "../counters.h"
 #include "cover.h"
 
 /* Of linux/kcov.h. */
@@ -17,12 +18,11 @@
 #define KCOV_WORDS	BIT(18)
 
 #define MAP_BITS	18
-#define KINDS		128
 #define RESULTS		140
 
 static struct cover now;
 static unsigned int news;
-static bool pair[KINDS][RESULTS];
+static bool pair[OP_KINDS_MAX][RESULTS];
 static __u64 states[BIT(MAP_BITS) / 64], pcs[BIT(MAP_BITS) / 64];
 static unsigned long *trace;
 static __thread unsigned int before;
@@ -143,27 +143,11 @@ static void look_at_line(const struct world *w, const char *line)
 		tell();
 }
 
-static bool read_counters(const struct world *w, char *buf, size_t size)
-{
-	char path[64];
-	ssize_t n;
-	int fd;
-
-	snprintf(path, sizeof(path), "/proc/self/fdinfo/%d", w->g.fd);
-	fd = open(path, O_RDONLY | O_CLOEXEC);
-	if (fd < 0)
-		return false;
-	n = read(fd, buf, size - 1);
-	close(fd);
-	buf[n < 0 ? 0 : n] = 0;
-	return true;
-}
-
 static void look_at_counters(const struct world *w)
 {
 	char buf[4096], *line, *save = NULL;
 
-	if (!read_counters(w, buf, sizeof(buf)))
+	if (!device_text(w->g.fd, buf, sizeof(buf)))
 		return;
 	for (line = strtok_r(buf, "\n", &save); line;
 	     line = strtok_r(NULL, "\n", &save))
@@ -175,7 +159,7 @@ void cover_print(const struct world *w)
 {
 	char buf[4096], *line, *save = NULL;
 
-	if (!read_counters(w, buf, sizeof(buf)))
+	if (!device_text(w->g.fd, buf, sizeof(buf)))
 		return;
 	for (line = strtok_r(buf, "\n", &save); line;
 	     line = strtok_r(NULL, "\n", &save))

@@ -8,9 +8,7 @@
 
 #include "op.h"
 
-#define MAX_KINDS	128
-
-static const struct op_kind *kinds[MAX_KINDS];
+static const struct op_kind *kinds[OP_KINDS_MAX];
 static unsigned int nkinds;
 
 /* Operations touch memory that others have taken away: they end there. */
@@ -26,7 +24,7 @@ static void on_fault(int sig)
 static void add_group(const struct op_kind *group)
 {
 	for (; group->name; group++) {
-		if (nkinds == MAX_KINDS)
+		if (nkinds == OP_KINDS_MAX)
 			abort();
 		kinds[nkinds++] = group;
 	}

@@ -25,12 +25,15 @@
 #define OP_FIRST	0x4
 /* Rings or memory may be anywhere: what is around them may be written to. */
 #define OP_MOVES	0x8
+/* Takes long, or much: seldom. */
+#define OP_SLOW		0x10
 /* The device may not run afterwards, or not be kicked. */
 #define OP_ALTERS	0x20
 /* Is gentle if no other thread sets the device up meanwhile. */
 #define OP_ALONE	0x40
-/* Takes long, or much: seldom. */
-#define OP_SLOW		0x10
+
+/* More than there are operations. */
+#define OP_KINDS_MAX	128
 
 struct op_kind {
 	const char *name;

@@ -7,7 +7,6 @@
 #include <linux/if_tun.h>
 #include <signal.h>
 #include <sys/ioctl.h>
-#include <sys/socket.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -65,17 +64,12 @@ static int op_carrier(struct world *w, const struct op *op)
 /* Somebody else takes packets from before the device. */
 static int op_steal(struct world *w, const struct op *op)
 {
-	char buf[2048];
-	int fd = w->backend[op->arg[0] % BACKENDS].fd;
 	unsigned int n = op->arg[1] % 16 + 1;
 	ssize_t r = 0;
 
-	while (n-- && r >= 0) {
-		r = recv(fd, buf, sizeof(buf), MSG_DONTWAIT);
-		if (r < 0 && errno == ENOTSOCK)
-			r = read(fd, buf, sizeof(buf));
-	}
-	return r < 0 ? -errno : 0;
+	while (n-- && r >= 0)
+		r = world_take_packet(w, op->arg[0] % BACKENDS);
+	return r < 0 ? r : 0;
 }
 
 static __thread char frame[2048];

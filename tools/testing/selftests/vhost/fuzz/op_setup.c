@@ -155,7 +155,7 @@ static int op_addr_again(struct world *w, const struct op *op)
 	struct vq *vq = vq_sel(w, op->arg[0]);
 
 	if (op->arg[1] & 1)
-		return dev_set_addr_log(w->g.fd, vq, 0x2b00000fe0ULL & ~15ULL);
+		return dev_set_addr_log(w->g.fd, vq, LENT_GPA & ~15ULL);
 	return dev_set_addr(w->g.fd, vq);
 }
 
@@ -177,11 +177,11 @@ static int op_refused(struct world *w, const struct op *op)
 		return dev_ioctl(w->g.fd, bad, (void *)(uintptr_t)op->arg[1]);
 	case 2:
 		return dev_vring_file(w->g.fd, VHOST_SET_VRING_KICK,
-				      op->arg[1] % VQ_MAX, w->fd[17]);
+				      op->arg[1] % VQ_MAX, w->fd[FD_NULL]);
 	default:
 		return dev_vring_file(w->g.fd, VHOST_NET_SET_BACKEND,
 				      op->arg[1] % VQ_MAX,
-				      w->fd[16 + op->arg[1] % 8]);
+				      w->fd[FD_SPARE + op->arg[1] % 8]);
 	}
 }
 

@@ -139,7 +139,7 @@ void oracle_count(struct holdings *h, const pid_t *tid, unsigned int n)
 	h->sockets = read_number("/proc/self/net/sockstat", "sockets: used ");
 	h->slab_kb = read_number("/proc/meminfo", "SUnreclaim:");
 	h->vmalloc_kb = read_number("/proc/meminfo", "VmallocUsed:");
-	h->unevictable_kb = read_number("/proc/meminfo", "KernelStack:");
+	h->stack_kb = read_number("/proc/meminfo", "KernelStack:");
 	while (n--)
 		h->workers += worker_count(tid[n]);
 }
@@ -160,7 +160,7 @@ bool oracle_leaks(const struct holdings *b, const struct holdings *a)
 	bad |= more("sockets", b->sockets, a->sockets, 0);
 	bad |= more("slab", b->slab_kb, a->slab_kb, SLACK_KB);
 	bad |= more("vmalloc", b->vmalloc_kb, a->vmalloc_kb, SLACK_KB / 8);
-	bad |= more("stacks", b->unevictable_kb, a->unevictable_kb, 4096);
+	bad |= more("stacks", b->stack_kb, a->stack_kb, 4096);
 	bad |= more("workers", b->workers, a->workers, 0);
 	return bad;
 }

@@ -16,7 +16,7 @@ int oracle_idle(struct world *w, const pid_t *tid, unsigned int n);
 struct holdings {
 	unsigned int fds;
 	unsigned int sockets;	/* of the network namespace */
-	unsigned long slab_kb, vmalloc_kb, unevictable_kb;
+	unsigned long slab_kb, vmalloc_kb, stack_kb;
 	unsigned int workers;
 };
 

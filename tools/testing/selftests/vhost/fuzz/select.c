@@ -58,7 +58,7 @@ __u64 addr_sel(const struct world *w, __u64 v)
 		return -off;
 	case 10:
 		/* Rings, where they are in the table. */
-		return 0x2b00000fe0ULL + off % (2 * BIT(24));
+		return LENT_GPA + off % (VQ_MAX * LENT_STEP);
 	case 11:
 		/* Of a host, and of its kernel. */
 		return (uintptr_t)w->fence + off % PAGE;

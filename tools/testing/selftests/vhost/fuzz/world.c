@@ -154,7 +154,7 @@ static int lend_rings(struct world *w)
 
 	for (i = 0; i < VQ_MAX && r >= 0; i++) {
 		at = vq_part(&w->vq[VQ_PACKED][i], VQ_DESC, &size);
-		r = arena_add_lent(&w->g.arena, 0x2b00000fe0ULL + i * BIT(24),
+		r = arena_add_lent(&w->g.arena, LENT_GPA + i * LENT_STEP,
 				   at, size);
 	}
 	return r < 0 ? r : 0;
@@ -209,7 +209,8 @@ static void open_files(struct world *w)
 		vq[0].err, vq[1].err,
 		w->backend[0].fd, w->backend[1].fd, w->backend[2].fd,
 		w->backend[3].fd, w->backend[4].fd,
-		w->g.fd, dev_open(), open("/dev/null", O_RDWR),
+		w->g.fd, [FD_SPARE] = dev_open(),
+		[FD_NULL] = open("/dev/null", O_RDWR),
 		pipe(pipes) ? -1 : pipes[0], socket(AF_UNIX, SOCK_DGRAM, 0),
 		socket(AF_PACKET, SOCK_DGRAM, 0), 1000, epoll_create(1),
 		-0x7fffffff, open("/dev/net/tun", O_RDWR),
@@ -396,6 +397,17 @@ void world_detach(struct world *w)
 	dev_set_backend(w->g.fd, VQ_TX, -1);
 }
 
+ssize_t world_take_packet(struct world *w, unsigned int backend)
+{
+	int fd = w->backend[backend].fd;
+	char buf[WORLD_BUF];
+	ssize_t r = recv(fd, buf, sizeof(buf), MSG_DONTWAIT);
+
+	if (r < 0 && errno == ENOTSOCK)
+		r = read(fd, buf, sizeof(buf));
+	return r < 0 ? -errno : r;
+}
+
 int world_reopen(struct world *w)
 {
 	int fd = dev_open_flags(O_NONBLOCK), r = 0;
@@ -486,13 +498,9 @@ static void begin_passage(struct passage *p)
 }
 
 /* What waits before the guest since other programs leaves no room for more. */
-static void empty_queue(const struct world *w)
+static void empty_queue(struct world *w)
 {
-	int fd = w->backend[w->backend_now].fd;
-	char buf[256];
-
-	while (recv(fd, buf, sizeof(buf), MSG_DONTWAIT) >= 0 ||
-	       (errno == ENOTSOCK && read(fd, buf, sizeof(buf)) >= 0))
+	while (world_take_packet(w, w->backend_now) >= 0)
 		;
 }
 

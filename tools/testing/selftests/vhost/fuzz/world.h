@@ -15,10 +15,17 @@
 #define WORLD_BUF	2048
 #define WORLD_SEQS	4096	/* packets of a program each way */
 #define BACKENDS	5
-#define FDS		28
 #define SCRATCH		(16 * PAGE)
 #define LOG_BYTES	(16UL << 20)
 
+/* Files that operations are given, and where some of them are. */
+#define FDS		28
+#define FD_SPARE	16	/* another device; no backends from here on */
+#define FD_NULL		17
+
+/* Where the first packed ring is in the memory table; the next is behind it. */
+#define LENT_GPA	0x2b00000fe0ULL
+#define LENT_STEP	BIT(24)
 /* One page of which the device gets the middle, in the memory table. */
 #define FENCE_GPA	0x4400000770ULL
 #define FENCE_MARGIN	512
@@ -93,6 +100,8 @@ void world_detach(struct world *w);
 /* Does this backend go with the features that were agreed on? */
 bool world_backend_fits(const struct world *w, unsigned int backend);
 unsigned int world_fitting(const struct world *w, unsigned int want);
+/* Take a packet out of what waits there, in the device's place. */
+ssize_t world_take_packet(struct world *w, unsigned int backend);
 void world_touch(struct world *w, unsigned int area);
 bool world_translates(const struct world *w);
 

@@ -78,21 +78,30 @@ int dev_set_two_words(int fd, __u64 low, __u64 high)
 		      dev_set_features(fd, low);
 }
 
-int dev_set_mem(int fd, const struct arena *a)
+struct vhost_memory *dev_mem_table(const struct arena *a)
 {
 	struct vhost_memory *m;
 	unsigned int i;
-	int r;
 
 	m = calloc(1, sizeof(*m) + a->n * sizeof(m->regions[0]));
 	if (!m)
-		return -ENOMEM;
+		return NULL;
 	m->nregions = a->n;
 	for (i = 0; i < a->n; i++) {
 		m->regions[i].guest_phys_addr = a->region[i].gpa;
 		m->regions[i].memory_size = a->region[i].size;
 		m->regions[i].userspace_addr = (uintptr_t)a->region[i].hva;
 	}
+	return m;
+}
+
+int dev_set_mem(int fd, const struct arena *a)
+{
+	struct vhost_memory *m = dev_mem_table(a);
+	int r;
+
+	if (!m)
+		return -ENOMEM;
 	r = dev_ioctl(fd, VHOST_SET_MEM_TABLE, m);
 	free(m);
 	return r;

@@ -25,6 +25,8 @@ int dev_set_two_words(int fd, __u64 low, __u64 high);
 bool dev_offers(__u64 features);
 /* Messages of the first form, or else of the second. */
 int dev_set_msg_form(int fd, bool first);
+/* All of the arena, for SET_MEM_TABLE; free() it. NULL if out of memory. */
+struct vhost_memory *dev_mem_table(const struct arena *a);
 int dev_set_mem(int fd, const struct arena *a);
 
 /* VHOST_SET_VRING_NUM, _BASE, _BUSYLOOP_TIMEOUT */
