@@ -100,7 +100,7 @@ FIXTURE_TEARDOWN(busy)
 	guest_stop(&self->g);
 }
 
-TEST_F_TIMEOUT(busy, frames_pass, 90)
+TEST_F(busy, frames_pass)
 {
 	static const struct traffic mixed = {
 		.count = 2000, .len = len_mixed,
@@ -122,7 +122,7 @@ TEST_F_TIMEOUT(busy, frames_pass, 90)
 }
 
 /* Nothing is found where nothing is. */
-TEST_F_TIMEOUT(busy, finds_only_what_is_there, 60)
+TEST_F(busy, finds_only_what_is_there)
 {
 	struct guest *g = &self->g;
 	long long found[VQ_MAX];
@@ -172,7 +172,7 @@ static int kicks_for(struct guest *g, char *frame, int n)
  * Who is looked at needs no kicks. The machine may have other plans now and
  * then, and end it: hence several tries.
  */
-TEST_F_TIMEOUT(busy, kicks_are_saved, 120)
+TEST_F(busy, kicks_are_saved)
 {
 	struct guest *g = &self->g;
 	int try, with = 0, without;
@@ -193,7 +193,7 @@ TEST_F_TIMEOUT(busy, kicks_are_saved, 120)
 }
 
 /* Buffers are looked for where a packet lacks them. */
-TEST_F_TIMEOUT(busy, late_buffers_are_found, 60)
+TEST_F(busy, late_buffers_are_found)
 {
 	struct guest *g = &self->g;
 	struct rx_packet p;
@@ -217,7 +217,7 @@ TEST_F_TIMEOUT(busy, late_buffers_are_found, 60)
 	EXPECT_EQ(0, traffic_alive(g));
 }
 
-TEST_F_TIMEOUT(busy, timeout_changed_live, 90)
+TEST_F(busy, timeout_changed_live)
 {
 	static const unsigned int us[] = { 0, 1, SHORT, 1000, FOR_EVER };
 	struct guest *g = &self->g;
@@ -239,7 +239,7 @@ TEST_F_TIMEOUT(busy, timeout_changed_live, 90)
 }
 
 /* Set to something short, the thread sleeps soon, whatever it was before. */
-TEST_F_TIMEOUT(busy, sleeps_when_time_is_over, 60)
+TEST_F(busy, sleeps_when_time_is_over)
 {
 	struct guest *g = &self->g;
 
@@ -257,7 +257,7 @@ TEST_F_TIMEOUT(busy, sleeps_when_time_is_over, 60)
 }
 
 /* Whatever an owner does to a ring that is looked at is done at once. */
-TEST_F_TIMEOUT(busy, other_calls, 90)
+TEST_F(busy, other_calls)
 {
 	struct guest *g = &self->g;
 	int i;
@@ -276,7 +276,7 @@ TEST_F_TIMEOUT(busy, other_calls, 90)
 	EXPECT_TRUE(workers_quiet());
 }
 
-TEST_F_TIMEOUT(busy, reset_owner, 60)
+TEST_F(busy, reset_owner)
 {
 	struct guest *g = &self->g;
 
@@ -290,7 +290,7 @@ TEST_F_TIMEOUT(busy, reset_owner, 60)
 	EXPECT_EQ(0, get_timeout(g, VQ_TX));
 }
 
-TEST_F_TIMEOUT(busy, closed, 60)
+TEST_F(busy, closed)
 {
 	struct guest *g = &self->g;
 	int fd = g->fd;
@@ -304,7 +304,7 @@ TEST_F_TIMEOUT(busy, closed, 60)
 }
 
 /* A ring that makes no sense is not looked at. */
-TEST_F_TIMEOUT(busy, broken_ring, 60)
+TEST_F(busy, broken_ring)
 {
 	struct vq *tx = &self->g.vq[VQ_TX];
 	struct guest *g = &self->g;
@@ -328,7 +328,7 @@ TEST_F_TIMEOUT(busy, broken_ring, 60)
 }
 
 /* Nor is one whose memory has gone: the look itself finds out. */
-TEST_F_TIMEOUT(busy, ring_unmapped, 60)
+TEST_F(busy, ring_unmapped)
 {
 	struct guest *g = &self->g;
 
@@ -344,7 +344,7 @@ TEST_F_TIMEOUT(busy, ring_unmapped, 60)
 }
 
 /* Or only that of its used entries. */
-TEST_F_TIMEOUT(busy, used_ring_unmapped, 60)
+TEST_F(busy, used_ring_unmapped)
 {
 	struct guest *g = &self->g;
 	struct vq *tx = &g->vq[VQ_TX];
@@ -366,7 +366,7 @@ TEST_F_TIMEOUT(busy, used_ring_unmapped, 60)
 }
 
 /* The tap's queue is looked at while it is replaced by one of another size. */
-TEST_F_TIMEOUT(busy, queue_length_changes, 90)
+TEST_F(busy, queue_length_changes)
 {
 	int i;
 
@@ -387,7 +387,7 @@ TEST_F_TIMEOUT(busy, queue_length_changes, 90)
 	EXPECT_EQ(0, traffic_alive(&self->g));
 }
 
-TEST_F_TIMEOUT(busy, link_deleted, 60)
+TEST_F(busy, link_deleted)
 {
 	struct guest *g = &self->g;
 
@@ -469,7 +469,7 @@ TEST_F_TIMEOUT(busy, nothing_lost_by_workers, 150)
 }
 
 /* A worker whose ring was taken away has nothing left to look at. */
-TEST_F_TIMEOUT(busy, worker_freed, 60)
+TEST_F(busy, worker_freed)
 {
 	struct guest *g = &self->g;
 	int i, id, vq;

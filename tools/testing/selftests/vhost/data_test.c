@@ -144,14 +144,14 @@ static size_t len_every(__u32 seq)
 		large[(seq - SIZES) % ARRAY_SIZE(large)];
 }
 
-TEST_F_TIMEOUT(net, tx_every_size, 120)
+TEST_F(net, tx_every_size)
 {
 	struct traffic t = { .count = SIZES + 5, .len = len_every };
 
 	ASSERT_EQ(0, traffic_tx(&self->g, &t));
 }
 
-TEST_F_TIMEOUT(net, rx_every_size, 120)
+TEST_F(net, rx_every_size)
 {
 	struct traffic t = { .count = SIZES + 5, .len = len_every };
 
@@ -177,7 +177,7 @@ static bool same_offload(const struct virtio_net_hdr *a,
 		a->csum_offset == b->csum_offset;
 }
 
-TEST_F_TIMEOUT(net, tx_offload, 60)
+TEST_F(net, tx_offload)
 {
 	struct virtio_net_hdr h, seen;
 	struct guest *g = &self->g;
@@ -200,7 +200,7 @@ TEST_F_TIMEOUT(net, tx_offload, 60)
 	EXPECT_EQ(0, guest_drain(g));
 }
 
-TEST_F_TIMEOUT(net, rx_offload, 60)
+TEST_F(net, rx_offload)
 {
 	struct guest *g = &self->g;
 	struct virtio_net_hdr h;
@@ -245,7 +245,7 @@ TEST_F(net, rx_header_is_clean)
 }
 
 /* The device may have taken frames in already: they are not lost. */
-TEST_F_TIMEOUT(net, frames_survive_detach, 60)
+TEST_F(net, frames_survive_detach)
 {
 	struct traffic t = { .len = len_mixed };
 	struct guest *g = &self->g;

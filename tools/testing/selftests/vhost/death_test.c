@@ -91,7 +91,7 @@ static int replace_backend(struct guest *g)
 	return r ? r : traffic_alive(g);
 }
 
-TEST_F_TIMEOUT(backend, link_deleted, 90)
+TEST_F(backend, link_deleted)
 {
 	NOT_FOR_STOCK("keeps the buffers of a failed batch");
 	ASSERT_EQ(0, netif_del(self->g.backend.ifname));
@@ -102,7 +102,7 @@ TEST_F_TIMEOUT(backend, link_deleted, 90)
 	EXPECT_EQ(0, replace_backend(&self->g));
 }
 
-TEST_F_TIMEOUT(backend, link_down_and_up, 90)
+TEST_F(backend, link_down_and_up)
 {
 	int i;
 
@@ -119,7 +119,7 @@ TEST_F_TIMEOUT(backend, link_down_and_up, 90)
 	EXPECT_TRUE(workers_quiet());
 }
 
-TEST_F_TIMEOUT(backend, link_stays_down, 90)
+TEST_F(backend, link_stays_down)
 {
 	ASSERT_EQ(0, netif_up(self->g.backend.ifname, false));
 	pause_ms(200);
@@ -130,7 +130,7 @@ TEST_F_TIMEOUT(backend, link_stays_down, 90)
 }
 
 /* The device has its own hold on what it was given. */
-TEST_F_TIMEOUT(backend, fd_closed_by_monitor, 90)
+TEST_F(backend, fd_closed_by_monitor)
 {
 	close(self->g.backend.fd);
 	self->g.backend.fd = -1;
@@ -139,7 +139,7 @@ TEST_F_TIMEOUT(backend, fd_closed_by_monitor, 90)
 	EXPECT_EQ(self->p.sent, self->p.seen);
 }
 
-TEST_F_TIMEOUT(backend, detach_and_attach, 90)
+TEST_F(backend, detach_and_attach)
 {
 	int i;
 
@@ -156,7 +156,7 @@ TEST_F_TIMEOUT(backend, detach_and_attach, 90)
 	EXPECT_EQ(self->p.sent, self->p.seen);
 }
 
-TEST_F_TIMEOUT(backend, close_under_traffic, 90)
+TEST_F(backend, close_under_traffic)
 {
 	int fd = self->g.fd;
 
@@ -169,7 +169,7 @@ TEST_F_TIMEOUT(backend, close_under_traffic, 90)
 	EXPECT_TRUE(workers_become(getpid(), 0));
 }
 
-TEST_F_TIMEOUT(backend, rings_unmapped, 90)
+TEST_F(backend, rings_unmapped)
 {
 	struct guest *g = &self->g;
 	__u64 one = 1;
@@ -188,7 +188,7 @@ TEST_F_TIMEOUT(backend, rings_unmapped, 90)
 	g->fd = -1;
 }
 
-TEST_F_TIMEOUT(backend, reset_owner, 90)
+TEST_F(backend, reset_owner)
 {
 	struct guest *g = &self->g;
 	int i;
@@ -250,7 +250,7 @@ FIXTURE_TEARDOWN(tap)
 	guest_stop(&self->g);
 }
 
-TEST_F_TIMEOUT(tap, queue_detached, 90)
+TEST_F(tap, queue_detached)
 {
 	NOT_FOR_STOCK("keeps the buffers of a failed batch");
 	ASSERT_EQ(0, tap_attach_queue(self->g.backend.fd, false));
@@ -262,7 +262,7 @@ TEST_F_TIMEOUT(tap, queue_detached, 90)
 	EXPECT_EQ(0, traffic_alive(&self->g));
 }
 
-TEST_F_TIMEOUT(tap, queue_length_changes, 90)
+TEST_F(tap, queue_length_changes)
 {
 	int i;
 
@@ -277,7 +277,7 @@ TEST_F_TIMEOUT(tap, queue_length_changes, 90)
 }
 
 /* From one tap to the other and back: no frame twice, none lost. */
-TEST_F_TIMEOUT(tap, two_taps_in_turn, 90)
+TEST_F(tap, two_taps_in_turn)
 {
 	struct guest *g = &self->g;
 	struct backend other;
@@ -301,7 +301,7 @@ TEST_F_TIMEOUT(tap, two_taps_in_turn, 90)
 }
 
 /* The last hold on a tap, and on its namespace, is the device's. */
-TEST_F_TIMEOUT(tap, namespace_dies_at_detach, 90)
+TEST_F(tap, namespace_dies_at_detach)
 {
 	struct guest *g = &self->g;
 

@@ -95,7 +95,7 @@ FIXTURE_TEARDOWN(slots)
 	guest_stop(&self->g);
 }
 
-TEST_F_TIMEOUT(slots, packet_and_ring, 60)
+TEST_F(slots, packet_and_ring)
 {
 	const size_t most = variant->fit * SLOT_BUF - 12;
 	struct guest *g = &self->g;
@@ -202,7 +202,7 @@ static bool tried_again(struct guest *g, struct vq *vq, int times)
 }
 
 /* The owner is told when a ring breaks, and not each time it is tried. */
-TEST_F_TIMEOUT(gone, told_once, 90)
+TEST_F(gone, told_once)
 {
 	struct guest *g = &self->g;
 	struct vq *vq = self->vq;
@@ -250,7 +250,7 @@ static bool pass_unseen(struct guest *g, struct vq *vq)
 }
 
 /* Stopped for good as it is: no buffer is lost to the guest. */
-TEST_F_TIMEOUT(gone, stopped_with_used_buffers, 90)
+TEST_F(gone, stopped_with_used_buffers)
 {
 	struct guest *g = &self->g;
 	struct vq *vq = self->vq;
@@ -284,7 +284,7 @@ TEST_F_TIMEOUT(gone, stopped_with_used_buffers, 90)
 }
 
 /* Memory is back, and the guest is told at the last moment. */
-TEST_F_TIMEOUT(gone, told_at_the_end, 90)
+TEST_F(gone, told_at_the_end)
 {
 	struct guest *g = &self->g;
 	struct vq *vq = self->vq;
@@ -361,7 +361,7 @@ static bool complains(struct guest *g, int times)
 	return true;
 }
 
-TEST_F_TIMEOUT(shared, error_is_kick, 60)
+TEST_F(shared, error_is_kick)
 {
 	struct guest *g = &self->g;
 	struct vq *tx = &g->vq[VQ_TX];
@@ -386,7 +386,7 @@ TEST_F_TIMEOUT(shared, error_is_kick, 60)
 }
 
 /* The error of one ring kicks the other, and the other way round. */
-TEST_F_TIMEOUT(shared, error_kicks_the_other, 60)
+TEST_F(shared, error_kicks_the_other)
 {
 	struct guest *g = &self->g;
 	struct vq *rx = &g->vq[VQ_RX], *tx = &g->vq[VQ_TX];
@@ -413,7 +413,7 @@ TEST_F_TIMEOUT(shared, error_kicks_the_other, 60)
 }
 
 /* An interrupt is a kick: each buffer used makes the device look again. */
-TEST_F_TIMEOUT(shared, call_is_kick, 60)
+TEST_F(shared, call_is_kick)
 {
 	struct traffic t = { .count = 200, .len = len_mixed };
 	struct guest *g = &self->g;
@@ -440,7 +440,7 @@ TEST_F_TIMEOUT(shared, call_is_kick, 60)
 }
 
 /* Between the end of one ring and that of the other. */
-TEST_F_TIMEOUT(shared, features_between_detaching, 60)
+TEST_F(shared, features_between_detaching)
 {
 	const __u64 other = F_V1 | F_INDIRECT;
 	struct traffic t = { .count = 50, .len = len_mixed };

@@ -507,7 +507,7 @@ FIXTURE_TEARDOWN(fault)
 }
 
 /* A file that can't be opened is none, and one that is closed is gone. */
-TEST_F_TIMEOUT(fault, open_close, 120)
+TEST_F(fault, open_close)
 {
 	struct guest_cfg cfg = { .features = F_V1 | F_MRG, .bare = true };
 	struct room *r = &self->r;
@@ -539,7 +539,7 @@ TEST_F_TIMEOUT(fault, open_close, 120)
 	EXPECT_LT(2, n);
 }
 
-TEST_F_TIMEOUT(fault, owner, 120)
+TEST_F(fault, owner)
 {
 	struct guest_cfg cfg = { .features = F_V1 | F_MRG, .bare = true };
 	struct room *r = &self->r;
@@ -554,7 +554,7 @@ TEST_F_TIMEOUT(fault, owner, 120)
 	EXPECT_EQ(0, traffic_alive(&r->g));
 }
 
-TEST_F_TIMEOUT(fault, stopped, 120)
+TEST_F(fault, stopped)
 {
 	struct guest_cfg cfg = { .features = F_V1 | F_MRG, .stopped = true };
 	struct room *r = &self->r;
@@ -566,7 +566,7 @@ TEST_F_TIMEOUT(fault, stopped, 120)
 	EXPECT_EQ(0, traffic_alive(&r->g));
 }
 
-TEST_F_TIMEOUT(fault, running, 120)
+TEST_F(fault, running)
 {
 	struct guest_cfg cfg = { .features = F_V1 | F_MRG };
 	struct room *r = &self->r;
@@ -581,7 +581,7 @@ TEST_F_TIMEOUT(fault, running, 120)
 	EXPECT_EQ(0, traffic_alive(&r->g));
 }
 
-TEST_F_TIMEOUT(fault, iotlb_messages, 120)
+TEST_F(fault, iotlb_messages)
 {
 	struct guest_cfg cfg = {
 		.features = F_V1 | F_MRG | F_PLATFORM, .bare = true,

@@ -7,6 +7,10 @@
 #include "device.h"
 #include "util.h"
 
+/* What hangs is found by run_all; what is slow may run beside much else. */
+#undef TEST_TIMEOUT_DEFAULT
+#define TEST_TIMEOUT_DEFAULT	120
+
 /* The exit status of a skipped test, which has changed over time. */
 #ifdef FIXTURE_TEARDOWN_PARENT
 #define SKIP_STATUS	KSFT_SKIP

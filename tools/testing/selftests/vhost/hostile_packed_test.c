@@ -135,7 +135,7 @@ static bool named_back(struct evil *e, __u16 id, unsigned int parts)
 }
 
 /* What the guest calls its buffers is its own business. */
-TEST_F_TIMEOUT(raw, names, 60)
+TEST_F(raw, names)
 {
 	static const __u16 id[] = { 65535, 7, 7, 7, 256, 0, 0x8000, 0, 255 };
 	struct evil *e = &self->e;
@@ -162,7 +162,7 @@ TEST_F_TIMEOUT(raw, names, 60)
 }
 
 /* Not available are entries of the lap before, of the next one, and used. */
-TEST_F_TIMEOUT(raw, other_lap, 60)
+TEST_F(raw, other_lap)
 {
 	static const __u16 bits[] = {
 		0, BIT(VRING_PACKED_DESC_F_USED),
@@ -201,7 +201,7 @@ TEST_F_TIMEOUT(raw, other_lap, 60)
  * The ring has no end, and that is mended where the device has looked already:
  * it must look again.
  */
-TEST_F_TIMEOUT(raw, mended_in_front, 60)
+TEST_F(raw, mended_in_front)
 {
 	struct evil *e = &self->e;
 	struct vring_packed_desc *d = e->vq->packed.desc;
@@ -287,7 +287,7 @@ static bool used_unasked(struct vq *vq)
 	return vq_more_used(vq);
 }
 
-TEST_F_TIMEOUT(event, nonsense, 60)
+TEST_F(event, nonsense)
 {
 	struct vq *vq = &self->g.vq[VQ_TX];
 	struct vring_packed_desc_event *said = vq->packed.driver;
@@ -315,7 +315,7 @@ TEST_F_TIMEOUT(event, nonsense, 60)
 }
 
 /* It can't be read at all: then the guest is told rather than not. */
-TEST_F_TIMEOUT(event, gone, 60)
+TEST_F(event, gone)
 {
 	struct guest *g = &self->g;
 	struct vq *vq = &g->vq[VQ_TX];

@@ -109,7 +109,7 @@ static int send_some(struct guest *g, unsigned int n)
 	return r;
 }
 
-TEST_F_TIMEOUT(rug, memory_table_without_buffers, 60)
+TEST_F(rug, memory_table_without_buffers)
 {
 	struct guest *g = &self->g;
 	struct arena less = g->arena;
@@ -127,7 +127,7 @@ TEST_F_TIMEOUT(rug, memory_table_without_buffers, 60)
 }
 
 /* No region at all: receive buffers go back, frames wait or are dropped. */
-TEST_F_TIMEOUT(rug, empty_memory_table, 60)
+TEST_F(rug, empty_memory_table)
 {
 	struct guest *g = &self->g;
 	struct arena none = {};
@@ -152,7 +152,7 @@ TEST_F_TIMEOUT(rug, empty_memory_table, 60)
 }
 
 /* Region by region, the table changes under traffic and nothing is lost. */
-TEST_F_TIMEOUT(rug, memory_table_swapped_live, 60)
+TEST_F(rug, memory_table_swapped_live)
 {
 	struct traffic t = { .count = 20, .len = len_mixed };
 	struct guest *g = &self->g;
@@ -188,7 +188,7 @@ static int queue_good(struct guest *g, char *frame, __u32 seq, int n)
 }
 
 /* A bad chain in the middle of good ones: none of those may suffer. */
-TEST_F_TIMEOUT(rug, bad_among_good, 60)
+TEST_F(rug, bad_among_good)
 {
 	struct guest *g = &self->g;
 	struct evil e;
@@ -218,7 +218,7 @@ TEST_F_TIMEOUT(rug, bad_among_good, 60)
 }
 
 /* What was used while the used ring was away is not forgotten. */
-TEST_F_TIMEOUT(rug, used_ring_gone_then_attached, 60)
+TEST_F(rug, used_ring_gone_then_attached)
 {
 	struct guest *g = &self->g;
 	struct evil e;

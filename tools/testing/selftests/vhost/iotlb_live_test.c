@@ -249,7 +249,7 @@ static void confuse(struct guest *g, __u64 iova)
 	iommu_invalidate(g->fd, iova - PAGE, 3 * PAGE);
 }
 
-TEST_F_TIMEOUT(live, nonsense_for_answers, 60)
+TEST_F(live, nonsense_for_answers)
 {
 	struct guest *g = &self->g;
 	int i, n;
@@ -270,7 +270,7 @@ TEST_F_TIMEOUT(live, nonsense_for_answers, 60)
 }
 
 /* Setting features empties the IOTLB each time; nothing is lost by that. */
-TEST_F_TIMEOUT(live, features_set_again, 60)
+TEST_F(live, features_set_again)
 {
 	struct guest *g = &self->g;
 	unsigned int misses = g->io.misses;
@@ -342,7 +342,7 @@ static int move_part(struct guest *g, struct vq *vq, enum vq_part part)
 	return r ? r : dev_set_addr(g->fd, vq);
 }
 
-TEST_F_TIMEOUT(live, rings_move, 60)
+TEST_F(live, rings_move)
 {
 	struct guest *g = &self->g;
 	struct pump p;
@@ -381,7 +381,7 @@ TEST_F(live, ring_grows)
 }
 
 /* A used ring that may not be written to is a broken one, until it may. */
-TEST_F_TIMEOUT(live, used_ring_is_read_only, 60)
+TEST_F(live, used_ring_is_read_only)
 {
 	struct guest *g = &self->g;
 	struct vq *tx = &g->vq[VQ_TX];

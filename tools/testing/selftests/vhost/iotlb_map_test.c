@@ -119,7 +119,7 @@ FIXTURE_TEARDOWN(flow)
 	guest_stop(&self->g);
 }
 
-TEST_F_TIMEOUT(flow, both_ways, 120)
+TEST_F(flow, both_ways)
 {
 	struct traffic t = { .count = 300, .len = len_mixed };
 	unsigned int misses;
@@ -443,7 +443,7 @@ static int flood(struct guest *g, union iommu_msg *m, unsigned int first,
 }
 
 /* Of maps that the guest's monitor gives, only so many are kept (S10). */
-TEST_F_TIMEOUT(one, flood_of_updates, 120)
+TEST_F(one, flood_of_updates)
 {
 	unsigned int i, max = max_entries();
 	struct guest *g = &self->g;

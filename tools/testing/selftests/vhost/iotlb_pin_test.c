@@ -292,7 +292,7 @@ static void be_silent(struct iommu *io, bool silent)
 	pthread_mutex_unlock(&io->lock);
 }
 
-TEST_F_TIMEOUT(pin, unmap_waits_for_use, 100)
+TEST_F(pin, unmap_waits_for_use)
 {
 	static char page[PAGE];
 	struct guest *g = &self->g;
@@ -332,7 +332,7 @@ TEST_F_TIMEOUT(pin, unmap_waits_for_use, 100)
 }
 
 /* A map that takes the place of one in use: the use ends first, too. */
-TEST_F_TIMEOUT(pin, update_waits_for_use, 100)
+TEST_F(pin, update_waits_for_use)
 {
 	struct guest *g = &self->g;
 	struct message m;
@@ -555,7 +555,7 @@ TEST_F_TIMEOUT(moving, page_by_page, 150)
 }
 
 /* Everything is unmapped again and again; the monitor maps what is missed. */
-TEST_F_TIMEOUT(moving, all_unmapped, 100)
+TEST_F(moving, all_unmapped)
 {
 	struct guest *g = &self->g;
 	struct pump p;

@@ -265,7 +265,7 @@ FIXTURE_TEARDOWN(own)
 #define ROUNDS	150
 
 /* Map, post, wait, unmap: the way of a guest whose IOMMU is strict. */
-TEST_F_TIMEOUT(own, map_for_each_packet, 120)
+TEST_F(own, map_for_each_packet)
 {
 	__u32 want = self->seq, got, len;
 	struct guest *g = &self->g;
@@ -375,7 +375,7 @@ static void look_at_wire(own_data *self)
  * The guest takes away what the device is about to use: lost packets are its
  * own fault, but the device keeps off.
  */
-TEST_F_TIMEOUT(own, storm, 120)
+TEST_F(own, storm)
 {
 	struct guest *g = &self->g;
 	unsigned int round, n;

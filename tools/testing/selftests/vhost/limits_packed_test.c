@@ -131,7 +131,7 @@ static bool all_used(struct vq *vq, bool wrap)
 	return i == vq->num;
 }
 
-TEST_F_TIMEOUT(liar, entries_again, 90)
+TEST_F(liar, entries_again)
 {
 	unsigned int i, num = variant->num, packets;
 	struct guest *g = &self->g;
@@ -255,7 +255,7 @@ static void put_empty(struct vq *vq, bool table, unsigned int parts)
 	}
 }
 
-TEST_F_TIMEOUT(empty, returned_soon, 90)
+TEST_F(empty, returned_soon)
 {
 	unsigned int slots = variant->table ? 1 : variant->parts, i, n;
 	struct guest *g = &self->g;

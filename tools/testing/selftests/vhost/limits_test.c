@@ -162,7 +162,7 @@ static unsigned int damaged(const char *page)
 	return n;
 }
 
-TEST_F_TIMEOUT(liar, used_overflow, 90)
+TEST_F(liar, used_overflow)
 {
 	unsigned int i, num = variant->num, packets;
 	struct guest *g = &self->g;
@@ -263,7 +263,7 @@ static int offer_huge(struct vq *vq, __u64 total, bool indirect)
  * The sum of the lengths used to be cut to 32 bits, or handed to a backend
  * that takes a length for an int, with a WARN for the memory it asks for.
  */
-TEST_F_TIMEOUT(huge, tx, 60)
+TEST_F(huge, tx)
 {
 	struct guest *g = &self->g;
 	struct vq *vq = &g->vq[VQ_TX];
@@ -396,7 +396,7 @@ FIXTURE_TEARDOWN(empty)
 	free(self->id);
 }
 
-TEST_F_TIMEOUT(empty, returned_soon, 90)
+TEST_F(empty, returned_soon)
 {
 	struct guest *g = &self->g;
 	struct rx_packet p;
@@ -424,7 +424,7 @@ TEST_F_TIMEOUT(empty, returned_soon, 90)
 	EXPECT_EQ(0, traffic_alive(g));
 }
 
-TEST_F_TIMEOUT(empty, detached_soon, 90)
+TEST_F(empty, detached_soon)
 {
 	__s64 start;
 	int i;
@@ -475,7 +475,7 @@ FIXTURE_TEARDOWN(needs)
  * A packet that is larger than all buffers the ring can hold used to be
  * waited for: for buffers that can't come, in front of all other packets.
  */
-TEST_F_TIMEOUT(needs, more_than_ring, 60)
+TEST_F(needs, more_than_ring)
 {
 	static const size_t len[] = { 16 * 1024 - HDR_LEN + 1, 30000, 65535 };
 	struct guest *g = &self->g;

@@ -106,7 +106,7 @@ static int watched_frame(struct logged *l, struct buf *b,
 }
 
 /* The last byte falls on the last byte of a page, or one further. */
-TEST_F_TIMEOUT(hand, last_byte, 60)
+TEST_F(hand, last_byte)
 {
 	const size_t len = 100;
 	struct logged *l = &self->l;
@@ -128,7 +128,7 @@ TEST_F_TIMEOUT(hand, last_byte, 60)
 }
 
 /* A page for each segment, most of one byte: the header is in many, too. */
-TEST_F_TIMEOUT(hand, page_for_each_byte, 60)
+TEST_F(hand, page_for_each_byte)
 {
 	struct logged *l = &self->l;
 	char *hva = log_add_memory(l, SEAM_GPA, MAX_SEGS * PAGE);
@@ -149,7 +149,7 @@ TEST_F_TIMEOUT(hand, page_for_each_byte, 60)
 }
 
 /* Segments without bytes, in pages where nothing else is (S1). */
-TEST_F_TIMEOUT(hand, empty_segments, 60)
+TEST_F(hand, empty_segments)
 {
 	struct logged *l = &self->l;
 	char *hva = log_add_memory(l, SEAM_GPA, 16 * PAGE);
@@ -166,7 +166,7 @@ TEST_F_TIMEOUT(hand, empty_segments, 60)
 }
 
 /* As many segments as a chain may have: the log has room for all (S2). */
-TEST_F_TIMEOUT(hand, longest_chain, 60)
+TEST_F(hand, longest_chain)
 {
 	struct vq_seg *seg;
 	struct logged *l = &self->l;
@@ -221,13 +221,13 @@ static int across_seam(struct logged *l, struct buf *b, __u64 gpa,
 	return r;
 }
 
-TEST_F_TIMEOUT(hand, seam_between_pages, 60)
+TEST_F(hand, seam_between_pages)
 {
 	EXPECT_EQ(0, across_seam(&self->l, &self->b, SEAM_GPA,
 				 variant->indirect));
 }
 
-TEST_F_TIMEOUT(hand, seam_within_page, 60)
+TEST_F(hand, seam_within_page)
 {
 	EXPECT_EQ(0, across_seam(&self->l, &self->b, SEAM_GPA + 0x7d0,
 				 variant->indirect));
@@ -237,7 +237,7 @@ TEST_F_TIMEOUT(hand, seam_within_page, 60)
  * The guest has the same memory at two addresses. What changes at one has
  * changed at the other, and whoever copies pages has to know of both.
  */
-TEST_F_TIMEOUT(hand, same_memory_twice, 60)
+TEST_F(hand, same_memory_twice)
 {
 	struct logged *l = &self->l;
 	char *hva = log_add_memory(l, SEAM_GPA, 8 * PAGE);
@@ -279,7 +279,7 @@ TEST_F_TIMEOUT(hand, same_memory_twice, 60)
 }
 
 /* Frames that don't fit are written nowhere, and those after them are. */
-TEST_F_TIMEOUT(hand, too_large_frames, 60)
+TEST_F(hand, too_large_frames)
 {
 	static const size_t len[] = { 1200, 5000, 65000 };
 	struct logged *l = &self->l;
@@ -311,7 +311,7 @@ TEST_F_TIMEOUT(hand, too_large_frames, 60)
  * in it. What was written before is logged all the same; the part that could
  * not be written to may be.
  */
-TEST_F_TIMEOUT(hand, page_gone, 60)
+TEST_F(hand, page_gone)
 {
 	struct logged *l = &self->l;
 	char *hva = log_add_memory(l, SEAM_GPA, 4 * PAGE);

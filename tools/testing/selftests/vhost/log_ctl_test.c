@@ -89,7 +89,7 @@ TEST(before_the_rings)
 	close(fd);
 }
 
-TEST_F_TIMEOUT(ctl, base_refused, 60)
+TEST_F(ctl, base_refused)
 {
 	struct logged *l = &self->l;
 	struct pump p;
@@ -111,7 +111,7 @@ TEST_F_TIMEOUT(ctl, base_refused, 60)
 }
 
 /* One ring runs, the other doesn't: both keep the log they had (S41). */
-TEST_F_TIMEOUT(ctl, base_refused_for_both, 60)
+TEST_F(ctl, base_refused_for_both)
 {
 	struct logged *l = &self->l;
 	struct guest *g = &l->g;
@@ -129,7 +129,7 @@ TEST_F_TIMEOUT(ctl, base_refused_for_both, 60)
 }
 
 /* What is not looked at while rings are stopped is when they start. */
-TEST_F_TIMEOUT(ctl, attach_refused, 60)
+TEST_F(ctl, attach_refused)
 {
 	struct logged *l = &self->l;
 	struct guest *g = &l->g;
@@ -145,7 +145,7 @@ TEST_F_TIMEOUT(ctl, attach_refused, 60)
 	EXPECT_TRUE(still_logs(l));
 }
 
-TEST_F_TIMEOUT(ctl, features_refused, 60)
+TEST_F(ctl, features_refused)
 {
 	struct logged *l = &self->l;
 	struct guest *g = &l->g;
@@ -159,7 +159,7 @@ TEST_F_TIMEOUT(ctl, features_refused, 60)
 	EXPECT_TRUE(still_logs(l));
 }
 
-TEST_F_TIMEOUT(ctl, ring_refused, 60)
+TEST_F(ctl, ring_refused)
 {
 	struct logged *l = &self->l;
 	struct guest *g = &l->g;
@@ -175,7 +175,7 @@ TEST_F_TIMEOUT(ctl, ring_refused, 60)
 	EXPECT_TRUE(still_logs(l));
 }
 
-TEST_F_TIMEOUT(ctl, table_refused, 60)
+TEST_F(ctl, table_refused)
 {
 	struct logged *l = &self->l;
 	struct arena *a = &l->g.arena;
@@ -214,7 +214,7 @@ static int without_log(struct logged *l, int prot, __u64 *complaints)
 	return r ? r : pump_stop_lossless(&p);
 }
 
-TEST_F_TIMEOUT(ctl, log_not_writable, 60)
+TEST_F(ctl, log_not_writable)
 {
 	static const int prot[] = { PROT_NONE, PROT_READ };
 	struct logged *l = &self->l;
@@ -237,7 +237,7 @@ TEST_F_TIMEOUT(ctl, log_not_writable, 60)
 }
 
 /* Nor does a device whose log is gone for good. */
-TEST_F_TIMEOUT(ctl, log_unmapped, 60)
+TEST_F(ctl, log_unmapped)
 {
 	struct logged *l = &self->l;
 	struct bitmap other;
@@ -263,7 +263,7 @@ TEST_F_TIMEOUT(ctl, log_unmapped, 60)
 	bitmap_free(&other);
 }
 
-TEST_F_TIMEOUT(ctl, log_fd, 60)
+TEST_F(ctl, log_fd)
 {
 	struct traffic t = { .count = 1, .len = len_mixed };
 	int event = eventfd(0, EFD_NONBLOCK), null = open("/dev/null", O_RDWR);
@@ -310,7 +310,7 @@ TEST_F_TIMEOUT(ctl, log_fd, 60)
 }
 
 /* After a reset nothing of the log is left. */
-TEST_F_TIMEOUT(ctl, forgotten_by_reset, 60)
+TEST_F(ctl, forgotten_by_reset)
 {
 	int event = eventfd(0, EFD_NONBLOCK);
 	struct guest *g = &self->l.g;

@@ -109,7 +109,7 @@ static bool as_exact_as_can_be(struct logged *l)
 	return !guest_attach(&l->g, -1) && dirty_covered(&l->d, &l->log);
 }
 
-TEST_F_TIMEOUT(iotlb, exact, 60)
+TEST_F(iotlb, exact)
 {
 	struct traffic few = { .count = 3, .len = len_any, .burst = 1 };
 	struct traffic tx = { .count = 12, .len = len_mixed };
@@ -132,7 +132,7 @@ TEST_F_TIMEOUT(iotlb, exact, 60)
 }
 
 /* Turned on live, which empties the IOTLB, too. */
-TEST_F_TIMEOUT(iotlb, migration, 90)
+TEST_F(iotlb, migration)
 {
 	struct logged *l = &self->l;
 	struct guest *g = &l->g;
@@ -163,7 +163,7 @@ TEST_F_TIMEOUT(iotlb, migration, 90)
 }
 
 /* Who waits for the log hears of it here, too (S38). */
-TEST_F_TIMEOUT(iotlb, log_fd, 60)
+TEST_F(iotlb, log_fd)
 {
 	struct traffic t = { .count = 1, .len = len_any };
 	int event = eventfd(0, EFD_NONBLOCK);
@@ -187,7 +187,7 @@ TEST_F_TIMEOUT(iotlb, log_fd, 60)
  * The used ring is in no region of memory: there is nothing to be logged, and
  * nothing to stumble over (S17).
  */
-TEST_F_TIMEOUT(iotlb, ring_not_in_memory, 60)
+TEST_F(iotlb, ring_not_in_memory)
 {
 	struct logged *l = &self->l;
 	struct guest *g = &l->g;
@@ -215,7 +215,7 @@ TEST_F_TIMEOUT(iotlb, ring_not_in_memory, 60)
  * A running ring is to be logged where no log can be. What its pages are is
  * not known yet, so that any of the memory table's may be among them.
  */
-TEST_F_TIMEOUT(iotlb, ring_refused, 60)
+TEST_F(iotlb, ring_refused)
 {
 	struct guest *g = &self->l.g;
 	unsigned int i;

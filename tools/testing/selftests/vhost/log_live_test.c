@@ -146,7 +146,7 @@ static bool bases_fit(struct guest *g)
 	return true;
 }
 
-TEST_F_TIMEOUT(live, migration, 120)
+TEST_F(live, migration)
 {
 	struct logged *l = &self->l;
 	struct guest *g = &l->g;
@@ -177,7 +177,7 @@ TEST_F_TIMEOUT(live, migration, 120)
 }
 
 /* A migration that is given up, and tried again, and given up, ... */
-TEST_F_TIMEOUT(live, on_and_off, 120)
+TEST_F(live, on_and_off)
 {
 	struct logged *l = &self->l;
 	int i, logged = 0;
@@ -196,7 +196,7 @@ TEST_F_TIMEOUT(live, on_and_off, 120)
 }
 
 /* The log grows with memory, and is another one from one call to the next. */
-TEST_F_TIMEOUT(live, other_bitmaps, 120)
+TEST_F(live, other_bitmaps)
 {
 	static struct bitmap log[2];
 	struct logged *l = &self->l;
@@ -229,7 +229,7 @@ TEST_F_TIMEOUT(live, other_bitmaps, 120)
 }
 
 /* Memory comes and goes while it is copied. */
-TEST_F_TIMEOUT(live, other_tables, 120)
+TEST_F(live, other_tables)
 {
 	struct logged *l = &self->l;
 	struct arena *a = &l->g.arena;
@@ -256,7 +256,7 @@ TEST_F_TIMEOUT(live, other_tables, 120)
 }
 
 /* Rings come and go, too. Their state is in memory, and so in the log. */
-TEST_F_TIMEOUT(live, detach_and_attach, 120)
+TEST_F(live, detach_and_attach)
 {
 	struct logged *l = &self->l;
 	int i;

@@ -159,7 +159,7 @@ static bool covered_soon(struct logged *l)
 	return true;
 }
 
-TEST_F_TIMEOUT(bufs, exact, 60)
+TEST_F(bufs, exact)
 {
 	struct traffic few = { .count = 3, .len = len_up_to_largest,
 			       .burst = 1 };
@@ -268,7 +268,7 @@ static int rx_all_at_once(struct logged *l, unsigned int n)
 	return r < 0 ? r : 0;
 }
 
-TEST_F_TIMEOUT(ring, exact, 60)
+TEST_F(ring, exact)
 {
 	struct traffic t = { .count = RING_FRAMES, .len = len_mixed };
 	struct logged *l = &self->l;

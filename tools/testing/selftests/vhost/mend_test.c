@@ -169,7 +169,7 @@ static bool breaks(struct guest *g, struct vq *vq)
 }
 
 /* Nobody kicks a guest's memory back into life: the guest doesn't know. */
-TEST_F_TIMEOUT(mends, without_kick, 60)
+TEST_F(mends, without_kick)
 {
 	struct guest *g = &self->g;
 	struct vq *vq = self->vq;
@@ -254,14 +254,14 @@ static int best_mend_ms(struct guest *g, struct vq *vq, bool used,
 	return best;
 }
 
-TEST_F_TIMEOUT(mends, by_memory_table, 60)
+TEST_F(mends, by_memory_table)
 {
 	EXPECT_GE(PROMPT_MS, best_mend_ms(&self->g, self->vq, variant->used,
 					  &self->spare, false));
 	EXPECT_EQ(0, traffic_alive(&self->g));
 }
 
-TEST_F_TIMEOUT(mends, by_moving, 60)
+TEST_F(mends, by_moving)
 {
 	EXPECT_GE(PROMPT_MS, best_mend_ms(&self->g, self->vq, variant->used,
 					  &self->spare, true));

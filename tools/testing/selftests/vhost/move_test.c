@@ -258,7 +258,7 @@ static int change_views(struct guest *g, struct views *v, int turn)
 	return err;
 }
 
-TEST_F_TIMEOUT(move, another_view, 120)
+TEST_F(move, another_view)
 {
 	struct guest *g = &self->g;
 	static struct views v;
@@ -399,7 +399,7 @@ static int move_all(struct guest *g, struct old *o, int turn)
 }
 
 /* Stopped, with buffers and packets under way. */
-TEST_F_TIMEOUT(move, copied_while_detached, 120)
+TEST_F(move, copied_while_detached)
 {
 	struct guest *g = &self->g;
 	static struct old o;
@@ -447,7 +447,7 @@ static bool comes_to_rest(struct guest *g, struct pump *p)
  * Running, but with nothing to do: all packets are through. What the device
  * still says of kicks it may say to the old place, so it has to look again.
  */
-TEST_F_TIMEOUT(move, copied_while_idle, 120)
+TEST_F(move, copied_while_idle)
 {
 	struct guest *g = &self->g;
 	static struct old o;

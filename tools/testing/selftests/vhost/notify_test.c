@@ -354,7 +354,7 @@ static void *mask_and_unmask(void *arg)
 	return NULL;
 }
 
-TEST_F_TIMEOUT(one, mask_storm, 120)
+TEST_F(one, mask_storm)
 {
 	struct masker m = { .g = &self->g };
 	static struct player p;

@@ -140,7 +140,7 @@ static const struct {
 };
 
 /* The guest used to see such frames without their tag. */
-TEST_F_TIMEOUT(packet, vlan, 60)
+TEST_F(packet, vlan)
 {
 	struct guest *g = &self->g;
 	struct rx_packet p;
@@ -162,7 +162,7 @@ TEST_F_TIMEOUT(packet, vlan, 60)
 }
 
 /* The tag moves what the header says of the checksum's place. */
-TEST_F_TIMEOUT(packet, vlan_and_checksum, 60)
+TEST_F(packet, vlan_and_checksum)
 {
 	struct guest *g = &self->g;
 	struct virtio_net_hdr h;
@@ -190,7 +190,7 @@ TEST_F_TIMEOUT(packet, vlan_and_checksum, 60)
  * Without a header there is no way to leave the checksum to the guest: it
  * used to get the packet with a wrong one.
  */
-TEST_F_TIMEOUT(packet, checksum_completed, 60)
+TEST_F(packet, checksum_completed)
 {
 	static const size_t size[] = { 54, 55, 60, 201, 1514, 9000, 65000 };
 	struct guest *g = &self->g;
@@ -268,7 +268,7 @@ static void peek_ends(struct peeker *p, struct stall *s)
  * checksum used to end in a BUG of pskb_expand_head(), or for one that is yet
  * to be cut (GSO) in a WARN of skb_checksum_help().
  */
-TEST_F_TIMEOUT(packet, taken_while_peeked, 60)
+TEST_F(packet, taken_while_peeked)
 {
 	size_t i, len, hdr = variant->header ? sizeof(struct virtio_net_hdr) :
 					       0;
@@ -302,7 +302,7 @@ TEST_F_TIMEOUT(packet, taken_while_peeked, 60)
 }
 
 /* The same without any order, for what nobody thought of. */
-TEST_F_TIMEOUT(packet, peeked_all_the_time, 90)
+TEST_F(packet, peeked_all_the_time)
 {
 	struct peeker peek = { .fd = self->g.backend.fd };
 	static char to[PEEK_SIZE];
@@ -349,7 +349,7 @@ static int set_filter(int fd, __u32 accept)
  * A filter may cut packets, so that where the checksum belongs is outside of
  * what is left: skb_checksum_help() used to WARN.
  */
-TEST_F_TIMEOUT(packet, snaplen, 60)
+TEST_F(packet, snaplen)
 {
 	static const __u32 keep[] = { 1, 5, 13, 14, 33, 34, 35, 40, 50, 51,
 				      52, 53, 200 };
@@ -382,7 +382,7 @@ TEST_F_TIMEOUT(packet, snaplen, 60)
  * A ring of the socket's own takes all packets. The socket is readable then,
  * and stays so, which the worker used to follow round and round.
  */
-TEST_F_TIMEOUT(packet, rx_ring, 60)
+TEST_F(packet, rx_ring)
 {
 	struct tpacket_req none = {}, req = {
 		.tp_block_size = PAGE,
@@ -444,7 +444,7 @@ static int open_socket(const char *ifname)
  * A device without headers can have a packet without any byte. Its length of
  * 0 used to be taken for "no packet", by which it blocked all that followed.
  */
-TEST_F_TIMEOUT(packet, empty_frame, 60)
+TEST_F(packet, empty_frame)
 {
 	struct guest *g = &self->g;
 	struct rx_packet p;
@@ -476,7 +476,7 @@ TEST_F_TIMEOUT(packet, empty_frame, 60)
  * The socket keeps a link that went down in mind as an error, until somebody
  * asks for it: the first packet after the link's return used to be refused.
  */
-TEST_F_TIMEOUT(packet, link_down_up, 90)
+TEST_F(packet, link_down_up)
 {
 	struct guest *g = &self->g;
 	struct rx_packet p;

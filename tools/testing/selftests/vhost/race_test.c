@@ -77,7 +77,7 @@ FIXTURE_TEARDOWN(race)
 }
 
 /* The device's last file is closed during a call: the call ends first. */
-TEST_F_TIMEOUT(race, close_device, 90)
+TEST_F(race, close_device)
 {
 	struct guest *g = &self->g;
 	unsigned int i, calls = 0;
@@ -102,7 +102,7 @@ TEST_F_TIMEOUT(race, close_device, 90)
 }
 
 /* The backend's number stands for another file from time to time (S7). */
-TEST_F_TIMEOUT(race, close_backend, 90)
+TEST_F(race, close_backend)
 {
 	struct guest *g = &self->g;
 	int tap = g->backend.fd, null = open("/dev/null", O_RDWR);
@@ -129,7 +129,7 @@ TEST_F_TIMEOUT(race, close_backend, 90)
 }
 
 /* A device that loses its owner while others set it up and start it. */
-TEST_F_TIMEOUT(race, reset_owner, 90)
+TEST_F(race, reset_owner)
 {
 	struct guest *g = &self->g;
 	int i;

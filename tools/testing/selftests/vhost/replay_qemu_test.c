@@ -147,7 +147,7 @@ FIXTURE_TEARDOWN(qemu)
 }
 
 /* Stopped and continued, and reset by the guest, again and again. */
-TEST_F_TIMEOUT(qemu, stop_and_start, 60)
+TEST_F(qemu, stop_and_start)
 {
 	struct guest *g = &self->g;
 	int i;
@@ -168,7 +168,7 @@ TEST_F_TIMEOUT(qemu, stop_and_start, 60)
 }
 
 /* Interrupts are masked by way of another eventfd, looked at later. */
-TEST_F_TIMEOUT(qemu, mask_and_unmask, 60)
+TEST_F(qemu, mask_and_unmask)
 {
 	struct guest *g = &self->g;
 	int i;
@@ -190,7 +190,7 @@ TEST_F_TIMEOUT(qemu, mask_and_unmask, 60)
 	EXPECT_EQ(0, traffic_alive(g));
 }
 
-TEST_F_TIMEOUT(qemu, memory_hotplug, 60)
+TEST_F(qemu, memory_hotplug)
 {
 	struct arena *a = &self->g.arena;
 	char *more = guarded_map(PAGE);
@@ -210,7 +210,7 @@ TEST_F_TIMEOUT(qemu, memory_hotplug, 60)
 }
 
 /* Here a migration begins and is cancelled, and the next one succeeds. */
-TEST_F_TIMEOUT(qemu, migration, 60)
+TEST_F(qemu, migration)
 {
 	struct guest *g = &self->g;
 	struct bitmap log;
@@ -241,7 +241,7 @@ TEST_F_TIMEOUT(qemu, migration, 60)
 }
 
 /* A migration's log is on before the rings are started (on a reset, e.g.). */
-TEST_F_TIMEOUT(qemu, started_while_migrating, 60)
+TEST_F(qemu, started_while_migrating)
 {
 	struct guest *g = &self->g;
 	struct bitmap log;
@@ -281,7 +281,7 @@ static void *transmit_on(void *arg)
 }
 
 /* The guest resets its receive ring while it transmits (S47). */
-TEST_F_TIMEOUT(qemu, ring_reset, 60)
+TEST_F(qemu, ring_reset)
 {
 	struct traffic t = { .count = 30, .len = len_mixed };
 	struct guest *g = &self->g;
@@ -313,7 +313,7 @@ TEST_F_TIMEOUT(qemu, ring_reset, 60)
 }
 
 /* A guest that gave no address for a ring: nothing at all is done for it. */
-TEST_F_TIMEOUT(qemu, ring_skipped, 60)
+TEST_F(qemu, ring_skipped)
 {
 	struct traffic t = { .count = 100, .len = len_mixed };
 	struct guest *g = &self->g;

@@ -106,14 +106,14 @@ FIXTURE_TEARDOWN(shape)
 	guest_stop(&self->g);
 }
 
-TEST_F_TIMEOUT(shape, tx, 60)
+TEST_F(shape, tx)
 {
 	struct traffic t = { .count = 1000, .len = len_mixed };
 
 	EXPECT_EQ(0, traffic_tx(&self->g, &t));
 }
 
-TEST_F_TIMEOUT(shape, rx, 60)
+TEST_F(shape, rx)
 {
 	struct traffic t = { .count = 1000, .len = len_mixed, .burst = 3 };
 
@@ -196,7 +196,7 @@ FIXTURE_TEARDOWN(ring)
 	guest_stop(&self->g);
 }
 
-TEST_F_TIMEOUT(ring, tx, 120)
+TEST_F(ring, tx)
 {
 	struct traffic t = {
 		.count = variant->num < 256 ? 1000 : 5000,
@@ -210,7 +210,7 @@ TEST_F_TIMEOUT(ring, tx, 120)
 	EXPECT_EQ(vq_base(&g->vq[VQ_TX]), dev_get_base(g->fd, VQ_TX));
 }
 
-TEST_F_TIMEOUT(ring, rx, 120)
+TEST_F(ring, rx)
 {
 	struct traffic t = {
 		.count = variant->num < 256 ? 1000 : 5000,
@@ -345,7 +345,7 @@ FIXTURE_TEARDOWN(merge)
 	guest_stop(&self->g);
 }
 
-TEST_F_TIMEOUT(merge, one_to_17_buffers, 60)
+TEST_F(merge, one_to_17_buffers)
 {
 	struct guest *g = &self->g;
 	struct rx_packet p;
@@ -369,7 +369,7 @@ TEST_F_TIMEOUT(merge, one_to_17_buffers, 60)
 }
 
 /* Hundreds of buffers for one packet, again and again. */
-TEST_F_TIMEOUT(merge, hundreds_of_buffers, 60)
+TEST_F(merge, hundreds_of_buffers)
 {
 	struct guest_cfg cfg = {
 		.features = variant->features,
@@ -400,7 +400,7 @@ TEST_F_TIMEOUT(merge, hundreds_of_buffers, 60)
  * A packet waits for buffers that are not there yet (S13). The device must
  * neither drop it nor burn time while it waits.
  */
-TEST_F_TIMEOUT(merge, waits_for_buffers, 60)
+TEST_F(merge, waits_for_buffers)
 {
 	struct guest *g = &self->g;
 	size_t len = 10 * MERGE_BUF;

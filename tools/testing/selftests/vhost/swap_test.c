@@ -73,7 +73,7 @@ static bool flows(struct guest *g, struct pump *p)
 	return !pump_start(p, g) && pump_flows(p, FLOW);
 }
 
-TEST_F_TIMEOUT(flow, two_workers, 60)
+TEST_F(flow, two_workers)
 {
 	struct guest *g = &self->g;
 
@@ -110,7 +110,7 @@ TEST_F_TIMEOUT(flow, swapped_all_the_time, 150)
 }
 
 /* A worker ends as soon as its ring has gone, with the ring's work queued. */
-TEST_F_TIMEOUT(flow, freed_when_left, 120)
+TEST_F(flow, freed_when_left)
 {
 	struct guest *g = &self->g;
 	int i, id, vq;
@@ -134,7 +134,7 @@ TEST_F_TIMEOUT(flow, freed_when_left, 120)
 }
 
 /* Everything else that an owner may do meanwhile. */
-TEST_F_TIMEOUT(flow, with_other_calls, 120)
+TEST_F(flow, with_other_calls)
 {
 	struct guest *g = &self->g;
 	__u64 seed = 3;
@@ -157,7 +157,7 @@ TEST_F_TIMEOUT(flow, with_other_calls, 120)
 	EXPECT_EQ(self->p.sent, self->p.seen);
 }
 
-TEST_F_TIMEOUT(flow, closed, 60)
+TEST_F(flow, closed)
 {
 	int fd = self->g.fd;
 
@@ -172,7 +172,7 @@ TEST_F_TIMEOUT(flow, closed, 60)
 	EXPECT_FALSE(self->p.broken);
 }
 
-TEST_F_TIMEOUT(flow, reset_owner, 90)
+TEST_F(flow, reset_owner)
 {
 	struct guest *g = &self->g;
 	int i;
@@ -297,7 +297,7 @@ static bool frame_comes(struct guest *g, void *frame)
 		frame_intact(frame, p.len, &seq) && seq == 12;
 }
 
-TEST_F_TIMEOUT(held, other_ring_goes_on, 60)
+TEST_F(held, other_ring_goes_on)
 {
 	struct guest *g = &self->g;
 	struct vq_used u;
@@ -318,7 +318,7 @@ TEST_F_TIMEOUT(held, other_ring_goes_on, 60)
 }
 
 /* What waits behind the held ring comes along, or is done when it goes on. */
-TEST_F_TIMEOUT(held, work_left_behind, 60)
+TEST_F(held, work_left_behind)
 {
 	struct guest *g = &self->g;
 	struct vq_used u;
