@@ -15,6 +15,8 @@ uml_kernel()
 
 	if [[ -n ${UML_LINUX-} ]]; then
 		cp "$UML_LINUX" "$dir/linux"
+		[[ ! -d ${UML_LINUX%/*}/gcno ]] ||
+			cp -r "${UML_LINUX%/*}/gcno" "$dir/"
 		return
 	fi
 	for name; do
