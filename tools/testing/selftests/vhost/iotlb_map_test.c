@@ -280,8 +280,8 @@ TEST_F(one, all_of_memory)
 	const __u64 off = BIT(62);
 	struct guest *g = &self->g;
 
-	ASSERT_EQ(0, update(g, off + PAGE, BIT(47) - 3 * PAGE, (void *)PAGE,
-			    VHOST_ACCESS_RW));
+	ASSERT_EQ(0, update(g, off + PAGE, arena_limit() - 2 * PAGE,
+			    (void *)PAGE, VHOST_ACCESS_RW));
 	EXPECT_EQ(1, send_from(g, off + (uintptr_t)self->page[1],
 			       self->frame));
 	EXPECT_EQ(0, send_from(g, off + (uintptr_t)self->page[0],

@@ -149,7 +149,7 @@ static int vpp_device(struct guest *g, unsigned int first, unsigned int last)
 		struct vhost_memory_region r;
 	} table = {
 		.m.nregions = 1,
-		.r.memory_size = BIT(47) - PAGE,
+		.r.memory_size = arena_limit(),
 	};
 	const __u64 wanted = F_MRG | F_INDIRECT | F_V1;
 	__u64 offered;

@@ -3,6 +3,7 @@
 #include <errno.h>
 #include <string.h>
 #include <sys/mman.h>
+#include <unistd.h>
 
 #include "arena.h"
 
@@ -105,4 +106,12 @@ void arena_free(struct arena *a)
 		if (!a->region[i].lent)
 			guarded_unmap(a->region[i].hva, a->region[i].size);
 	memset(a, 0, sizeof(*a));
+}
+
+__u64 arena_limit(void)
+{
+	/* Only user-mode kernels have this file, and a page table less. */
+	if (!access("/proc/exitcode", F_OK))
+		return BIT(39) - BIT(30);
+	return BIT(47) - PAGE;
 }

@@ -46,4 +46,7 @@ __u64 arena_gpa(const struct arena *a, const void *hva);
 __u64 arena_bus(const struct arena *a, const void *hva);
 void arena_free(struct arena *a);
 
+/* Where the memory that a process can have ends. */
+__u64 arena_limit(void);
+
 #endif
