@@ -221,10 +221,14 @@ TEST_F(ring, rx)
 	ASSERT_EQ(0, traffic_rx(&self->g, &t));
 }
 
-/* Around the index three times, or just over once, both ways. */
+/*
+ * Around the index three times, or just over once, both ways; or as far as
+ * VHOST_TEST_LONG_RUN says.
+ */
 FIXTURE(long_run)
 {
 	struct guest g;
+	unsigned int count;
 };
 
 FIXTURE_VARIANT(long_run)
@@ -250,6 +254,7 @@ FIXTURE_SETUP(long_run)
 	struct guest_cfg cfg = { .features = variant->features };
 
 	RUN_IF_SELECTED();
+	self->count = number_from("VHOST_TEST_LONG_RUN", variant->count);
 	ASSERT_EQ(0, netif_new_namespace());
 	ASSERT_EQ(0, guest_start(&self->g, &cfg));
 }
@@ -269,7 +274,7 @@ static size_t len_short(__u32 seq)
 TEST_F_TIMEOUT(long_run, tx, 200)
 {
 	struct traffic t = {
-		.count = variant->count,
+		.count = self->count,
 		.len = len_short,
 		.burst = 250,
 	};
@@ -280,7 +285,7 @@ TEST_F_TIMEOUT(long_run, tx, 200)
 TEST_F_TIMEOUT(long_run, rx, 200)
 {
 	struct traffic t = {
-		.count = variant->count,
+		.count = self->count,
 		.len = len_short,
 		.burst = 250,
 	};
