@@ -62,6 +62,7 @@ const struct vhost_map *vhost_iotlb_find(struct vhost_iotlb *iotlb, u64 iova)
 
 static void insert(struct vhost_iotlb *iotlb, struct vhost_map *map)
 {
+	lockdep_assert_held(&iotlb->lock);
 	map_tree_insert(map, &iotlb->tree);
 	list_add_tail(&map->age,
 		      map->answer ? &iotlb->answers : &iotlb->others);
@@ -71,6 +72,7 @@ static void insert(struct vhost_iotlb *iotlb, struct vhost_map *map)
 
 static void remove(struct vhost_iotlb *iotlb, struct vhost_map *map)
 {
+	lockdep_assert_held(&iotlb->lock);
 	map_tree_remove(map, &iotlb->tree);
 	list_del(&map->age);
 	iotlb->num--;

@@ -397,6 +397,7 @@ void vhost_iotlb_sleep(struct vhost_vq *vq)
 
 static void wake_ring(struct vhost_vq *vq)
 {
+	lockdep_assert_held(&vq->device->iotlb.lock);
 	vq->misses.wake = false;
 	vq->misses.stopped = false;
 	vhost_vq_queue(vq);
@@ -480,6 +481,21 @@ void vhost_iotlb_reader_idle(struct vhost_device *device)
 	spin_unlock(&device->iotlb.lock);
 }
 
+/* Tell the owner of a miss, unless it was told. */
+static bool tell(struct vhost_iotlb *iotlb, struct vhost_miss *miss,
+		 struct vhost_iotlb_msg *msg)
+{
+	lockdep_assert_held(&iotlb->lock);
+	if (miss->told)
+		return false;
+	miss->told = true;
+	iotlb->untold--;
+	msg->type = VHOST_IOTLB_MISS;
+	msg->iova = miss->iova;
+	msg->perm = miss->perm;
+	return true;
+}
+
 /**
  * vhost_iotlb_next_miss() - what the owner is to be told of next
  * @device: the device
@@ -498,18 +514,8 @@ bool vhost_iotlb_next_miss(struct vhost_device *device,
 	for (i = 0; i < device->num_vqs && iotlb->untold && !found; i++) {
 		struct vhost_misses *misses = &device->vqs[i]->misses;
 
-		for (j = 0; j < misses->num && !found; j++) {
-			struct vhost_miss *miss = &misses->miss[j];
-
-			if (miss->told)
-				continue;
-			miss->told = true;
-			iotlb->untold--;
-			msg->type = VHOST_IOTLB_MISS;
-			msg->iova = miss->iova;
-			msg->perm = miss->perm;
-			found = true;
-		}
+		for (j = 0; j < misses->num && !found; j++)
+			found = tell(iotlb, &misses->miss[j], msg);
 	}
 	spin_unlock(&iotlb->lock);
 	return found;
