@@ -5,6 +5,7 @@
  */
 #include "fixture.h"
 
+#include <sys/eventfd.h>
 #include <sys/mman.h>
 
 #include "counters.h"
@@ -437,6 +438,31 @@ TEST_F(shared, call_is_kick)
 		EXPECT_EQ(0, traffic_rx(g, &t));
 		EXPECT_TRUE(quiet());
 	}
+}
+
+/* What has been counted as far as it goes can't kick; what did before, does. */
+TEST_F_TIMEOUT(shared, full_is_no_kick, 60)
+{
+	struct guest *g = &self->g;
+	__u64 most = -2ULL;
+	int full, i;
+
+	NOT_FOR_STOCK("gives up on a bad chain");
+	full = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
+	ASSERT_LE(0, full);
+	ASSERT_EQ((ssize_t)sizeof(most), write(full, &most, sizeof(most)));
+	ASSERT_EQ(0, set_fd(g, VHOST_SET_VRING_ERR, VQ_TX, full));
+	EXPECT_TRUE(complains(g, 1));
+	for (i = 0; i < 8; i++)
+		EXPECT_EQ(-EINVAL, set_fd(g, VHOST_SET_VRING_KICK, i % VQ_MAX,
+					  full));
+	EXPECT_EQ(0, traffic_alive(g));
+	EXPECT_EQ(~0ULL, eventfd_drain(full));
+	EXPECT_EQ(0, set_fd(g, VHOST_SET_VRING_KICK, VQ_TX, full));
+	EXPECT_EQ(0, set_fd(g, VHOST_SET_VRING_KICK, VQ_TX,
+			    g->vq[VQ_TX].kick));
+	EXPECT_EQ(0, traffic_alive(g));
+	close(full);
 }
 
 /* Between the end of one ring and that of the other. */

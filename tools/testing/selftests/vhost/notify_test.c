@@ -10,9 +10,11 @@
 #include <pthread.h>
 #include <sys/eventfd.h>
 
+#include "counters.h"
 #include "guest.h"
 #include "netif.h"
 #include "player.h"
+#include "stall.h"
 #include "traffic.h"
 
 #define PLAYERS		4
@@ -376,6 +378,133 @@ TEST_F(one, mask_storm)
 	EXPECT_EQ(NULL, p.stuck)
 		TH_LOG("round %d: %s", i, p.stuck);
 	EXPECT_LT(100, m.swaps);
+}
+
+/*
+ * Something comes when the device has seen that there is nothing more to do,
+ * but has not yet asked to be told: it is kept where it shows what it did. For
+ * that, what it touches there is in a page of its own.
+ */
+#define LATE_RING	1024
+#define LATE_AT		100
+
+FIXTURE(late)
+{
+	struct guest g;
+	struct vq *vq;
+	struct stall s;
+	void *page;
+};
+
+FIXTURE_VARIANT(late)
+{
+	unsigned int index;
+	__u64 features;
+	bool packet;		/* it is a packet, not a buffer */
+	enum backend_kind kind;
+};
+
+FIXTURE_VARIANT_ADD(late, tx) { VQ_TX };
+FIXTURE_VARIANT_ADD(late, tx_event) { VQ_TX, F_EVENT };
+FIXTURE_VARIANT_ADD(late, tx_packed) { VQ_TX, F_PACKED };
+FIXTURE_VARIANT_ADD(late, tx_packed_event) { VQ_TX, F_PACKED | F_EVENT };
+FIXTURE_VARIANT_ADD(late, rx) { VQ_RX };
+FIXTURE_VARIANT_ADD(late, rx_event) { VQ_RX, F_EVENT };
+FIXTURE_VARIANT_ADD(late, rx_packed) { VQ_RX, F_PACKED };
+FIXTURE_VARIANT_ADD(late, rx_packed_event) { VQ_RX, F_PACKED | F_EVENT };
+FIXTURE_VARIANT_ADD(late, tap) { VQ_RX, 0, true };
+FIXTURE_VARIANT_ADD(late, packet) { VQ_RX, 0, true, BACKEND_PACKET };
+
+/* Has it been through the ring again, and so asked for what it waits for? */
+static bool has_run(struct guest *g, unsigned int index, long long before)
+{
+	__s64 end = now_ms() + STALL_MS;
+
+	while (count(g, index, "runs") == before) {
+		if (now_ms() > end)
+			return false;
+		pause_ms(10);
+	}
+	return true;
+}
+
+FIXTURE_SETUP(late)
+{
+	struct guest_cfg cfg = {
+		.features = F_V1 | variant->features,
+		.num = { LATE_RING, LATE_RING },
+		.pool = { 4, 4 },
+		.start = LATE_AT,
+		.backend.kind = variant->kind,
+	};
+	struct vq *vq = &self->g.vq[variant->index];
+	const void *at;
+
+	RUN_IF_SELECTED();
+	NOT_FOR_STOCK("does not say when it has begun");
+	NEEDS(variant->features & F_PACKED);
+	ASSERT_EQ(0, netif_new_namespace());
+	ASSERT_EQ(0, guest_start(&self->g, &cfg));
+	ASSERT_TRUE(has_run(&self->g, variant->index, 0));
+	at = vq->cfg.layout == VQ_PACKED ? (void *)vq->packed.driver :
+					   (void *)&vq->used->ring[LATE_AT];
+	self->vq = vq;
+	self->page = (void *)((uintptr_t)at & -PAGE);
+	if (stall_init_shared(&self->s, self->page, PAGE))
+		SKIP_ALL("no userfaultfd for shared pages");
+}
+
+FIXTURE_TEARDOWN(late)
+{
+	stall_end(&self->s);
+	guest_stop(&self->g);
+}
+
+static int add_packet(struct guest *g, unsigned int index, __u32 seq)
+{
+	char frame[60];
+	int r;
+
+	frame_build(frame, sizeof(frame),
+		    index == VQ_TX ? FRAME_TO_HOST : FRAME_TO_GUEST, seq);
+	if (index == VQ_RX)
+		return wire_send_wait(&g->wire, frame, sizeof(frame), NULL);
+	r = guest_send(g, frame, sizeof(frame), NULL);
+	vq_kick(&g->vq[VQ_TX]);
+	return r;
+}
+
+/* The first of two, and what the second one is to lack only one thing for. */
+static int begin(struct guest *g, unsigned int index, bool packet)
+{
+	long long runs = count(g, index, "runs");
+	int r = add_packet(g, index, 0);
+
+	if (!r && index == VQ_RX && !packet)
+		r = add_packet(g, index, 1) || !has_run(g, index, runs);
+	if (!r && index == VQ_RX)
+		r = guest_post(g, packet ? 2 : 1) < 0;
+	return r;
+}
+
+static int go_on(struct guest *g, unsigned int index, bool packet)
+{
+	if (index == VQ_TX || packet)
+		return add_packet(g, index, 1);
+	return guest_post(g, 1) != 1;
+}
+
+TEST_F_TIMEOUT(late, is_found, 90)
+{
+	struct guest *g = &self->g;
+	struct vq *vq = self->vq;
+
+	ASSERT_EQ(0, begin(g, variant->index, variant->packet));
+	ASSERT_EQ(self->page, stall_wait(&self->s, STALL_MS));
+	/* Mostly without a kick: that was asked for one time. */
+	ASSERT_EQ(0, go_on(g, variant->index, variant->packet));
+	ASSERT_EQ(0, stall_continue(&self->s, self->page));
+	EXPECT_TRUE(vq_wait_after(vq, 1, STALL_MS));
 }
 
 TEST_HARNESS_MAIN

@@ -10,6 +10,7 @@
 
 #include "guest.h"
 #include "netif.h"
+#include "stall.h"
 #include "traffic.h"
 
 #define NOWHERE		0x7700000000ULL
@@ -239,6 +240,62 @@ TEST_F(packed, events_elsewhere)
 	ASSERT_EQ(0, dev_set_addr(g->fd, tx));
 	EXPECT_EQ(0, traffic_tx(g, &t));
 	EXPECT_EQ(0, traffic_alive(g));
+}
+
+/* The index of used buffers never tells of an entry that is not there yet. */
+FIXTURE(split)
+{
+	struct guest g;
+	struct stall s;
+};
+
+/* Index and entries are in different pages then. */
+#define SPLIT_RING	1024
+#define SPLIT_AT	100
+
+FIXTURE_SETUP(split)
+{
+	struct guest_cfg cfg = {
+		.features = F_V1,
+		.num = { [VQ_TX] = SPLIT_RING },
+		.pool = { [VQ_TX] = 16 },
+		.start = SPLIT_AT,
+	};
+
+	RUN_IF_SELECTED();
+	NOT_FOR_PACKED("an entry tells for itself");
+	ASSERT_EQ(0, netif_new_namespace());
+	ASSERT_EQ(0, guest_start(&self->g, &cfg));
+}
+
+FIXTURE_TEARDOWN(split)
+{
+	stall_end(&self->s);
+	guest_stop(&self->g);
+}
+
+static unsigned int used_idx(const struct vq *vq)
+{
+	return __atomic_load_n(&vq->used->idx, __ATOMIC_ACQUIRE);
+}
+
+TEST_F_TIMEOUT(split, index_comes_last, 60)
+{
+	struct guest *g = &self->g;
+	struct vq *vq = &g->vq[VQ_TX];
+	uintptr_t page = (uintptr_t)&vq->used->ring[SPLIT_AT] & -PAGE;
+
+	ASSERT_LT((uintptr_t)&vq->used->idx, page);
+	if (stall_init_shared(&self->s, (void *)page, PAGE))
+		SKIP_ALL("no userfaultfd for shared pages");
+	frame_build(frame, 60, FRAME_TO_HOST, 0);
+	ASSERT_EQ(0, guest_send(g, frame, 60, NULL));
+	vq_kick(vq);
+	ASSERT_EQ((void *)page, stall_wait(&self->s, STALL_MS));
+	EXPECT_EQ(SPLIT_AT, used_idx(vq));
+	ASSERT_EQ(0, stall_continue(&self->s, (void *)page));
+	EXPECT_EQ(0, guest_drain(g));
+	EXPECT_EQ(SPLIT_AT + 1, used_idx(vq));
 }
 
 TEST_HARNESS_MAIN
