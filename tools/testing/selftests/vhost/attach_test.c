@@ -238,6 +238,47 @@ TEST_F(ready, attach_needs_a_ring)
 	EXPECT_EQ(0, traffic_alive(&self->g));
 }
 
+/* Where the memory of processes ends, as a memory table is told. */
+static __u64 end_of_memory(int fd)
+{
+	struct vhost_memory *m = calloc(1, sizeof(*m) + sizeof(*m->regions));
+	__u64 good = 0, bad = -PAGE, middle;
+
+	while (bad - good > PAGE) {
+		middle = (good + (bad - good) / 2) & ~(PAGE - 1);
+		set_region(m, 0, 0, PAGE, NULL);
+		m->regions[0].userspace_addr = middle;
+		if (set_table(fd, m, 1))
+			bad = middle;
+		else
+			good = middle;
+	}
+	free(m);
+	return bad;
+}
+
+/* Its first entries may be the owner's, its last ones are the kernel's. */
+TEST_F(ready, attach_needs_all_of_a_ring)
+{
+	struct vq *tx = &self->g.vq[VQ_TX];
+	__u64 end = end_of_memory(self->g.fd);
+	struct vhost_vring_addr a = {
+		.index = VQ_TX,
+		.desc_user_addr = end - tx->num * sizeof(*tx->desc) + 16,
+		.avail_user_addr = (uintptr_t)vq_part(tx, VQ_AVAIL, NULL),
+		.used_user_addr = (uintptr_t)vq_part(tx, VQ_USED, NULL),
+	};
+	int fd = self->g.fd;
+
+	ASSERT_EQ(0, dev_set_mem(fd, &self->g.arena));
+	ASSERT_EQ(0, dev_ioctl(fd, VHOST_SET_VRING_ADDR, &a));
+	EXPECT_EQ(-EFAULT, dev_set_backend(fd, VQ_TX, self->g.backend.fd));
+	/* As far as it may go. Nothing is there, but nothing is looked at. */
+	a.desc_user_addr -= 16;
+	ASSERT_EQ(0, dev_ioctl(fd, VHOST_SET_VRING_ADDR, &a));
+	EXPECT_EQ(0, dev_set_backend(fd, VQ_TX, self->g.backend.fd));
+}
+
 TEST_F(ready, attach_twice_is_nothing)
 {
 	ASSERT_EQ(0, guest_attach(&self->g, self->g.backend.fd));
