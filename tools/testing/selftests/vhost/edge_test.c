@@ -441,7 +441,7 @@ TEST_F(shared, call_is_kick)
 }
 
 /* What has been counted as far as it goes can't kick; what did before, does. */
-TEST_F_TIMEOUT(shared, full_is_no_kick, 60)
+TEST_F(shared, full_is_no_kick)
 {
 	struct guest *g = &self->g;
 	__u64 most = -2ULL;

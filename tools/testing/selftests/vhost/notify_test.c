@@ -494,7 +494,7 @@ static int go_on(struct guest *g, unsigned int index, bool packet)
 	return guest_post(g, 1) != 1;
 }
 
-TEST_F_TIMEOUT(late, is_found, 90)
+TEST_F(late, is_found)
 {
 	struct guest *g = &self->g;
 	struct vq *vq = self->vq;

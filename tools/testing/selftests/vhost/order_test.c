@@ -279,7 +279,7 @@ static unsigned int used_idx(const struct vq *vq)
 	return __atomic_load_n(&vq->used->idx, __ATOMIC_ACQUIRE);
 }
 
-TEST_F_TIMEOUT(split, index_comes_last, 60)
+TEST_F(split, index_comes_last)
 {
 	struct guest *g = &self->g;
 	struct vq *vq = &g->vq[VQ_TX];
