@@ -123,7 +123,8 @@ static bool all_is_back(const struct held *before)
 	}
 	fprintf(stderr, "# pages: %ld KiB, then %ld\n", before->page_kb,
 		h.page_kb);
-	fprintf(stderr, "# maps: %ld KiB, then %ld\n", before->map_kb, h.map_kb);
+	fprintf(stderr, "# maps: %ld KiB, then %ld\n", before->map_kb,
+		h.map_kb);
 	fprintf(stderr, "# files: %ld, then %ld\n", before->files, h.files);
 	return false;
 }
