@@ -13,6 +13,7 @@
 #include <linux/if_packet.h>
 #include <linux/if_tun.h>
 #include <pthread.h>
+#include <stdlib.h>
 #include <sys/ioctl.h>
 #include <sys/mman.h>
 #include <sys/socket.h>
@@ -507,6 +508,98 @@ TEST_F(packet, link_down_up)
 			;
 		EXPECT_EQ(0, traffic_alive(g));
 	}
+}
+
+#define FULL_FRAMES	50
+#define FULL_LEN	1400
+
+/* A socket with room for a few packets, before a link that can be held up. */
+FIXTURE(full)
+{
+	struct guest g;
+};
+
+static int set_plug(const struct guest *g, const char *what)
+{
+	char line[128];
+
+	snprintf(line, sizeof(line), "tc qdisc %s dev %s root plug %s",
+		 *what == 'l' ? "add" : "change", g->backend.ifname, what);
+	return system(line);
+}
+
+FIXTURE_SETUP(full)
+{
+	struct guest_cfg cfg = {
+		.features = F_V1 | F_MRG,
+		.backend = { .kind = BACKEND_PACKET, .sndbuf = 10000 },
+	};
+
+	RUN_IF_SELECTED();
+	NOT_FOR_STOCK("gives packets up");
+	ASSERT_EQ(0, netif_new_namespace());
+	ASSERT_EQ(0, guest_start(&self->g, &cfg));
+	if (set_plug(&self->g, "limit 10000000"))
+		SKIP_ALL("no queue that can be plugged");
+	ASSERT_EQ(0, set_plug(&self->g, "release_indefinite"));
+	ASSERT_EQ(0, traffic_alive(&self->g));
+	ASSERT_EQ(0, set_plug(&self->g, "block"));
+}
+
+FIXTURE_TEARDOWN(full)
+{
+	EXPECT_EQ(0, traffic_alive(&self->g));
+	guest_stop(&self->g);
+}
+
+static void send_too_many(struct __test_metadata *_metadata, struct guest *g)
+{
+	unsigned int i;
+
+	for (i = 0; i < FULL_FRAMES; i++) {
+		frame_build(sent, FULL_LEN, FRAME_TO_HOST, i);
+		ASSERT_EQ(0, guest_send(g, sent, FULL_LEN, NULL));
+	}
+	vq_kick(&g->vq[VQ_TX]);
+	EXPECT_TRUE(workers_quiet());
+	EXPECT_LE(0, guest_reap(g));
+	/* Some are on their way, the others wait in the ring. */
+	EXPECT_LT(0, vq_in_flight(&g->vq[VQ_TX]));
+	EXPECT_GT(FULL_FRAMES, vq_in_flight(&g->vq[VQ_TX]));
+	EXPECT_EQ(0, wire_recv(&g->wire, got, sizeof(got), NULL, 0));
+}
+
+static void all_come(struct __test_metadata *_metadata, struct guest *g)
+{
+	__u32 i, seq;
+	int len;
+
+	for (i = 0; i < FULL_FRAMES; i++) {
+		len = wire_recv(&g->wire, got, sizeof(got), NULL, STALL_MS);
+		ASSERT_EQ(FULL_LEN, len);
+		ASSERT_TRUE(frame_intact(got, len, &seq));
+		ASSERT_EQ(i, seq);
+	}
+	EXPECT_EQ(0, guest_drain(g));
+}
+
+/* Without another kick. */
+TEST_F(full, goes_on_when_there_is_room)
+{
+	send_too_many(_metadata, &self->g);
+	ASSERT_EQ(0, set_plug(&self->g, "release_indefinite"));
+	all_come(_metadata, &self->g);
+}
+
+TEST_F(full, can_be_detached)
+{
+	struct guest *g = &self->g;
+
+	send_too_many(_metadata, g);
+	ASSERT_EQ(0, dev_set_backend(g->fd, VQ_TX, -1));
+	ASSERT_EQ(0, set_plug(g, "release_indefinite"));
+	ASSERT_EQ(0, dev_set_backend(g->fd, VQ_TX, g->backend.fd));
+	all_come(_metadata, g);
 }
 
 TEST_HARNESS_MAIN
