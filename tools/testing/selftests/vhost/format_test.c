@@ -18,6 +18,8 @@
 #define SEED		20260101
 #define USUAL		256	/* entries */
 #define LARGE_SHARE	8
+#define BUSY_SHARE	4
+#define BUSY_US		100
 #define LONG_RUN_S	7200	/* millions of packets; run_all stops hangs */
 
 FIXTURE(format)
@@ -125,6 +127,19 @@ TEST_F_TIMEOUT(format, merge_event, LONG_RUN_S)
 {
 	play_usual(_metadata, self->seed, self->count,
 		   variant->features | F_MRG | F_EVENT);
+}
+
+/* With a device that looks for more before it sleeps. */
+TEST_F_TIMEOUT(format, busy, 400)
+{
+	struct script s = {
+		.seed = self->seed,
+		.count = self->count / BUSY_SHARE,
+		.max_len = ETH_FRAME_LEN,
+		.busy_us = BUSY_US,
+	};
+
+	play(_metadata, variant->features | F_EVENT, USUAL, &s);
 }
 
 /* Up to what a tap takes. */

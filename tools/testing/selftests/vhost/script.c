@@ -347,6 +347,17 @@ static const char *stop_for_a_while(struct script *s)
 	return wrong ? wrong : go_on(s);
 }
 
+static int set_busy(const struct script *s)
+{
+	unsigned int i;
+	int r = 0;
+
+	for (i = 0; i < VQ_MAX && s->busy_us && !r; i++)
+		r = dev_vring_state(s->g->fd, VHOST_SET_VRING_BUSYLOOP_TIMEOUT,
+				    i, s->busy_us);
+	return r;
+}
+
 /* Another device takes over, before the first one is closed or after. */
 static const char *move(struct script *s)
 {
@@ -359,7 +370,7 @@ static const char *move(struct script *s)
 	if (wrong)
 		return wrong;
 	g->fd = dev_open();
-	if (g->fd < 0 || guest_setup(g))
+	if (g->fd < 0 || guest_setup(g) || set_busy(s))
 		wrong = "another device";
 	if (below(s, 2)) {
 		close(old);
@@ -454,6 +465,8 @@ const char *script_run(struct script *s, struct guest *g)
 	choose_buffers(s);
 	g->on_cut = cut;
 	g->on_cut_arg = s;
+	if (set_busy(s))
+		s->wrong = "no busy polling";
 	while (!s->wrong && (s->sent < s->count || s->fed < s->count))
 		s->wrong = play(s);
 	if (!s->wrong)

@@ -21,6 +21,7 @@ struct script {
 	__u64 seed;
 	__u32 count;		/* packets either way */
 	size_t max_len;		/* of a packet */
+	unsigned int busy_us;	/* for which the device looks at its rings */
 
 	__u64 step;		/* so many are done */
 	__u64 rnd;		/* within a step */
