@@ -242,10 +242,12 @@ TEST_F(ready, attach_needs_a_ring)
 static __u64 end_of_memory(int fd)
 {
 	struct vhost_memory *m = calloc(1, sizeof(*m) + sizeof(*m->regions));
-	__u64 good = 0, bad = -PAGE, middle;
+	/* Wider than a program of 32 bits, as the kernel is. */
+	const __u64 page = PAGE;
+	__u64 good = 0, bad = -page, middle;
 
-	while (bad - good > PAGE) {
-		middle = (good + (bad - good) / 2) & ~(PAGE - 1);
+	while (bad - good > page) {
+		middle = (good + (bad - good) / 2) & ~(page - 1);
 		set_region(m, 0, 0, PAGE, NULL);
 		m->regions[0].userspace_addr = middle;
 		if (set_table(fd, m, 1))
