@@ -74,6 +74,15 @@ bool comes_to_say(struct guest *g, unsigned int index, const char *what,
 	return says(g, index, what, wanted);
 }
 
+bool has_run(struct guest *g, unsigned int index, long long before)
+{
+	__s64 end = now_ms() + STALL_MS;
+
+	while (count(g, index, "runs") == before && now_ms() < end)
+		pause_ms(10);
+	return count(g, index, "runs") != before;
+}
+
 bool counts_to(struct guest *g, unsigned int index, const char *what,
 	       long long n)
 {

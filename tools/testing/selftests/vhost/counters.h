@@ -25,6 +25,11 @@ bool says(struct guest *g, unsigned int index, const char *what,
 bool comes_to_say(struct guest *g, unsigned int index, const char *what,
 		  const char *wanted);
 /*
+ * Has the device been through the ring since it had been @before times, and so
+ * asked for what it waits for?
+ */
+bool has_run(struct guest *g, unsigned int index, long long before);
+/*
  * Does the number become @n? Counters are added up at the end of a turn, when
  * buffers are back already.
  */

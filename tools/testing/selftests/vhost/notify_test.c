@@ -415,19 +415,6 @@ FIXTURE_VARIANT_ADD(late, rx_packed_event) { VQ_RX, F_PACKED | F_EVENT };
 FIXTURE_VARIANT_ADD(late, tap) { VQ_RX, 0, true };
 FIXTURE_VARIANT_ADD(late, packet) { VQ_RX, 0, true, BACKEND_PACKET };
 
-/* Has it been through the ring again, and so asked for what it waits for? */
-static bool has_run(struct guest *g, unsigned int index, long long before)
-{
-	__s64 end = now_ms() + STALL_MS;
-
-	while (count(g, index, "runs") == before) {
-		if (now_ms() > end)
-			return false;
-		pause_ms(10);
-	}
-	return true;
-}
-
 FIXTURE_SETUP(late)
 {
 	struct guest_cfg cfg = {
