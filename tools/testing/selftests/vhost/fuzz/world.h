@@ -20,7 +20,7 @@
 
 /* Files that operations are given, and where some of them are. */
 #define FDS		28
-#define FD_SPARE	16	/* another device; no backends from here on */
+#define FD_SPARE	16	/* another device; eight that are no backends */
 #define FD_NULL		17
 
 /* Where the first packed ring is in the memory table; the next is behind it. */
