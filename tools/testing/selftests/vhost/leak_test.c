@@ -24,7 +24,7 @@
 #include "netif.h"
 
 /* What comes and goes without us, in KiB and files. */
-#define SLACK_KB	10000
+#define SLACK_KB	6000
 #define SLACK_FILES	300
 /* More than a processor keeps. */
 #define KEPT		(8UL << 20)
@@ -65,13 +65,14 @@ static void read_text(const char *path, char *text, size_t size)
 #define KEEPS_FILE	"/proc/sys/vm/percpu_pagelist_high_fraction"
 #define KEEPS_LITTLE	"100000"
 
-/* Each processor keeps freed pages for itself: as many before as after. */
-static void fill_lists(void)
+/* What is let go of becomes free at once; what was kept before does now. */
+static void keep_little(void)
 {
 	cpu_set_t all, one;
 	unsigned int cpu;
 	void *mem;
 
+	write_file(KEEPS_FILE, KEEPS_LITTLE);
 	sched_getaffinity(0, sizeof(all), &all);
 	for (cpu = 0; cpu < CPU_SETSIZE; cpu++) {
 		if (!CPU_ISSET(cpu, &all))
@@ -90,6 +91,11 @@ static void fill_lists(void)
 	sched_setaffinity(0, sizeof(all), &all);
 }
 
+static void keep_usual(void)
+{
+	write_file(KEEPS_FILE, "0");
+}
+
 static void look(struct held *h)
 {
 	static const char * const known[] = {
@@ -99,8 +105,6 @@ static void look(struct held *h)
 	char text[4096];
 	unsigned int i;
 
-	write_file(KEEPS_FILE, KEEPS_LITTLE);
-	fill_lists();
 	read_text("/proc/meminfo", text, sizeof(text));
 	h->map_kb = meminfo(text, "AnonPages:");
 	h->page_kb = meminfo(text, "MemTotal:");
@@ -148,6 +152,7 @@ FIXTURE_SETUP(tx)
 	int r;
 
 	RUN_IF_SELECTED();
+	keep_little();
 	ASSERT_EQ(0, netif_new_namespace());
 	ASSERT_EQ(0, guest_start(&self->g, &cfg));
 	r = arena_add(&self->g.arena, 0xc0000000, 2 * PAGE);
@@ -163,7 +168,7 @@ FIXTURE_SETUP(tx)
 
 FIXTURE_TEARDOWN(tx)
 {
-	write_file(KEEPS_FILE, "0");
+	keep_usual();
 	guest_stop(&self->g);
 }
 
@@ -263,6 +268,7 @@ FIXTURE_VARIANT_ADD(owner, fails) { .fails = true, .resets = true };
 FIXTURE_SETUP(owner)
 {
 	RUN_IF_SELECTED();
+	keep_little();
 	if (!variant->fails)
 		return;
 	if (!fault_possible())
@@ -273,7 +279,7 @@ FIXTURE_SETUP(owner)
 
 FIXTURE_TEARDOWN(owner)
 {
-	write_file(KEEPS_FILE, "0");
+	keep_usual();
 }
 
 /* How many failures it took until the device was owned, or -errno. */
@@ -305,8 +311,6 @@ static int be_owner(int fd, bool fails, bool resets)
 
 	if (mem == MAP_FAILED)
 		return -errno;
-	/* Processors keep large pages, too, once there were any. */
-	madvise(mem, OWNED, MADV_NOHUGEPAGE);
 	memset(mem, 1, OWNED);
 	r = fails ? own_at_last(fd) : dev_set_owner(fd);
 	if (r < 0)
@@ -344,13 +348,14 @@ FIXTURE_SETUP(files)
 	struct guest_cfg cfg = { .stopped = true };
 
 	RUN_IF_SELECTED();
+	keep_little();
 	ASSERT_EQ(0, netif_new_namespace());
 	ASSERT_EQ(0, guest_start(&self->g, &cfg));
 }
 
 FIXTURE_TEARDOWN(files)
 {
-	write_file(KEEPS_FILE, "0");
+	keep_usual();
 	guest_stop(&self->g);
 }
 
