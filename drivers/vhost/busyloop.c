@@ -47,6 +47,7 @@ bool __vhost_busyloop_begin(struct vhost_vq *vq)
 	vq->busyloop = VHOST_BUSYLOOP_ON;
 	vq->busyloop_start = local_clock();
 	worker->busyloop = true;
+	vhost_ring_kick_off(vq);
 	return true;
 }
 

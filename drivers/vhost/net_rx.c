@@ -246,7 +246,6 @@ static enum rx_step rx_packet(struct vhost_vq *vq, struct vhost_tally *tally)
 /* Nothing to be done for now. Return: true if that has changed already. */
 static bool rx_idle(struct vhost_vq *vq, enum rx_step step)
 {
-	bool more;
 	u32 len;
 
 	/* The owner can be at it while we publish. */
@@ -270,17 +269,13 @@ static bool rx_idle(struct vhost_vq *vq, enum rx_step step)
 	}
 	if (step == RX_NO_IOTLB)
 		return false;
-	more = vhost_ring_kick_on(vq) && step == RX_NO_BUFFER;
-	if (more)
-		vhost_ring_kick_off(vq);
-	return more;
+	return vhost_ring_kick_on(vq) && step == RX_NO_BUFFER;
 }
 
 static void rx_turn(struct vhost_vq *vq, struct vhost_tally *tally)
 {
 	enum rx_step step;
 
-	vhost_ring_kick_off(vq);
 	for (; vhost_net_may_go_on(tally); tally->tries++) {
 		if (vhost_ring_put_full(&vq->ring)) {
 			vhost_vq_complete(vq);

@@ -185,8 +185,6 @@ static void tx_wait(struct vhost_vq *vq)
 static bool tx_idle(struct vhost_vq *vq, struct vhost_tally *tally,
 		    enum tx_step step)
 {
-	bool more;
-
 	/* The owner can be at it while we flush. */
 	if (step == TX_WAIT_IOTLB)
 		vhost_iotlb_sleep(vq);
@@ -205,10 +203,7 @@ static bool tx_idle(struct vhost_vq *vq, struct vhost_tally *tally,
 	}
 	if (step == TX_EMPTY && vhost_busyloop_begin(vq))
 		return false;
-	more = vhost_ring_kick_on(vq) && step == TX_EMPTY;
-	if (more)
-		vhost_ring_kick_off(vq);
-	return more;
+	return vhost_ring_kick_on(vq) && step == TX_EMPTY;
 }
 
 static void tx_turn(struct vhost_vq *vq, struct vhost_tally *tally)
@@ -217,7 +212,6 @@ static void tx_turn(struct vhost_vq *vq, struct vhost_tally *tally)
 	bool batch = backend->tx && vhost_tap_batches(backend);
 	enum tx_step step;
 
-	vhost_ring_kick_off(vq);
 	while (vhost_net_may_go_on(tally)) {
 		if (vhost_ring_put_full(&vq->ring)) {
 			tx_flush(vq, tally);

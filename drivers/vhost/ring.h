@@ -12,7 +12,8 @@
  *	set_base	where the ring goes on, in the words of the interface
  *	get_base	tells that
  *	start		sync with ring memory before the first buffer
- *	next		hand out the next available buffer, as a chain
+ *	next		hand out the next available buffer, as a chain; as long
+ *			as there are some, the guest need not kick
  *	rewind(n, m)	take the last n buffers back, as if never handed out;
  *			they have m entries of the ring
  *	put		note a buffer as used (in driver-private memory)
@@ -110,7 +111,6 @@ struct vhost_pos {
  * @tail: the first entry that was not seen to be available
  * @run_off: where @avail is in the cached run; outside: not in it
  * @called: entries that were used since need_call() was last asked
- * @asks_desc: the guest was told after which entry to kick
  */
 struct vhost_packed {
 	struct vhost_pos avail;
@@ -118,7 +118,6 @@ struct vhost_packed {
 	struct vhost_pos tail;
 	s32 run_off;
 	u32 called;
-	bool asks_desc;
 };
 
 /**
@@ -229,8 +228,6 @@ bool vhost_split_has_more(struct vhost_vq *vq);
 static inline void vhost_ring_forget(struct vhost_ring *ring)
 {
 	ring->packed.tail = ring->packed.avail;
-	/* What the guest was told last may be elsewhere, too. */
-	ring->packed.asks_desc = false;
 	ring->avail_idx = ring->next_avail;
 	ring->run_num = 0;
 	ring->desc_num = 0;

@@ -114,8 +114,19 @@ static int put_event16(struct vhost_vq *vq, u32 at, u16 val)
 {
 	int err = vhost_ring_put16(&vq->ring, VHOST_USED, at, val);
 
-	vhost_log_used(vq, VHOST_USED, at, sizeof(val));
+	if (!err)
+		vhost_log_used(vq, VHOST_USED, at, sizeof(val));
 	return err;
+}
+
+/* The same if it isn't there already: see change_used16(). */
+static int change_event16(struct vhost_vq *vq, u32 at, u16 val)
+{
+	u16 now;
+
+	if (!vhost_ring_get16(&vq->ring, VHOST_USED, at, &now) && now == val)
+		return 0;
+	return put_event16(vq, at, val);
 }
 
 /**
@@ -130,7 +141,6 @@ int vhost_packed_start(struct vhost_vq *vq)
 	struct vhost_ring *ring = &vq->ring;
 
 	ring->kicks_off = false;
-	ring->packed.asks_desc = false;
 	if (put_event16(vq, PACKED_EV_FLAGS, VRING_PACKED_EVENT_FLAG_ENABLE))
 		return -EFAULT;
 
@@ -189,6 +199,7 @@ static enum vhost_fetch refill(struct vhost_vq *vq)
 		return VHOST_FETCH_EMPTY;
 	/* Of what was read, the flags alone were known to be written. */
 	smp_rmb(); /* A */
+	vhost_packed_kick_off(vq);
 	if (read_entries(ring, p->avail.slot, ring->packed_descs, n))
 		return vhost_vq_break(vq, VHOST_BAD_RING);
 	ring->run_num = n;
@@ -415,15 +426,14 @@ static int ask_for_kick(struct vhost_vq *vq)
 	int err;
 
 	if (!vq->ring.event_idx)
-		return put_event16(vq, PACKED_EV_FLAGS,
-				   VRING_PACKED_EVENT_FLAG_ENABLE);
-	err = put_event16(vq, PACKED_EV_OFF, vhost_pos_to_base(p->tail));
-	if (err || p->asks_desc)
+		return change_event16(vq, PACKED_EV_FLAGS,
+				      VRING_PACKED_EVENT_FLAG_ENABLE);
+	err = change_event16(vq, PACKED_EV_OFF, vhost_pos_to_base(p->tail));
+	if (err)
 		return err;
 	smp_wmb(); /* E */
-	err = put_event16(vq, PACKED_EV_FLAGS, VRING_PACKED_EVENT_FLAG_DESC);
-	p->asks_desc = !err;
-	return err;
+	return change_event16(vq, PACKED_EV_FLAGS,
+			      VRING_PACKED_EVENT_FLAG_DESC);
 }
 
 /* Is there something in that entry now? Return: -EFAULT if nobody knows. */

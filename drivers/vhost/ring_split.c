@@ -94,8 +94,22 @@ static int put_used16(struct vhost_vq *vq, u32 at, u16 val)
 {
 	int err = vhost_ring_put16(&vq->ring, VHOST_USED, at, val);
 
-	vhost_log_used(vq, VHOST_USED, at, sizeof(val));
+	if (!err)
+		vhost_log_used(vq, VHOST_USED, at, sizeof(val));
 	return err;
+}
+
+/*
+ * The same if it isn't there already. A turn that changes nothing must not
+ * write: what is written is logged, and the owner may take that for a kick.
+ */
+static int change_used16(struct vhost_vq *vq, u32 at, u16 val)
+{
+	u16 now;
+
+	if (!vhost_ring_get16(&vq->ring, VHOST_USED, at, &now) && now == val)
+		return 0;
+	return put_used16(vq, at, val);
 }
 
 /**
@@ -191,6 +205,7 @@ static enum vhost_fetch refill(struct vhost_vq *vq)
 			return VHOST_FETCH_EMPTY;
 		ring->avail_idx = idx;
 		smp_rmb(); /* A */
+		vhost_split_kick_off(vq);
 	}
 	if (cache_heads(ring))
 		return vhost_vq_break(vq, VHOST_BAD_RING);
@@ -544,9 +559,9 @@ bool vhost_split_kick_on(struct vhost_vq *vq)
 
 	ring->kicks_off = false;
 	if (ring->event_idx)
-		err = put_used16(vq, avail_event(ring), ring->avail_idx);
+		err = change_used16(vq, avail_event(ring), ring->avail_idx);
 	else
-		err = put_used16(vq, USED_FLAGS, 0);
+		err = change_used16(vq, USED_FLAGS, 0);
 	smp_mb(); /* C */
 	if (err || vhost_ring_get16(ring, VHOST_AVAIL, AVAIL_IDX, &idx)) {
 		vhost_vq_break(vq, VHOST_BAD_RING);

@@ -9,6 +9,7 @@
 #include <sys/mman.h>
 
 #include "counters.h"
+#include "dirty.h"
 #include "guest.h"
 #include "netif.h"
 #include "traffic.h"
@@ -158,6 +159,12 @@ FIXTURE_TEARDOWN(gone)
 	guest_stop(&self->g);
 }
 
+/* Where the device looks for buffers. */
+static enum vq_part looked_at(const struct guest *g)
+{
+	return g->cfg.features & F_PACKED ? VQ_DESC : VQ_AVAIL;
+}
+
 static void protect(struct vq *vq, enum vq_part part, int prot)
 {
 	uintptr_t at = (uintptr_t)vq_part(vq, part, NULL);
@@ -189,16 +196,6 @@ static int prepare(struct guest *g, struct vq *vq)
 	return r;
 }
 
-static bool becomes(struct guest *g, struct vq *vq, const char *state)
-{
-	__s64 end = now_ms() + STALL_MS;
-
-	while (!says(g, vq->index, "state", state))
-		if (now_ms() > end)
-			return false;
-	return true;
-}
-
 static bool tried_again(struct guest *g, struct vq *vq, int times)
 {
 	long long tries = count(g, vq->index, "bad-ring");
@@ -227,14 +224,14 @@ TEST_F(gone, told_once)
 		if (vq->index == VQ_RX)
 			ASSERT_EQ(0, wire_in(g, 60, i));
 		kick(vq);
-		ASSERT_TRUE(becomes(g, vq, "broken"));
+		ASSERT_TRUE(comes_to_say(g, vq->index, "state", "broken"));
 		EXPECT_TRUE(eventfd_wait(vq->err, STALL_MS));
 		EXPECT_EQ(1, eventfd_drain(vq->err));
 		EXPECT_TRUE(tried_again(g, vq, RETRIES));
 		EXPECT_EQ(0, eventfd_drain(vq->err));
 		protect(vq, part, PROT_READ | PROT_WRITE);
 		kick(vq);
-		ASSERT_TRUE(becomes(g, vq, "running"));
+		ASSERT_TRUE(comes_to_say(g, vq->index, "state", "running"));
 		if (vq->index == VQ_RX) {
 			ASSERT_LE(0, guest_post(g, LEFT));
 			EXPECT_TRUE(receives(g, 60, i));
@@ -258,7 +255,7 @@ static bool pass_unseen(struct guest *g, struct vq *vq)
 	for (i = 0; i < at_once(vq) && vq->index == VQ_TX; i++)
 		if (wire_recv(&g->wire, got, sizeof(got), NULL, STALL_MS) != 60)
 			return false;
-	return becomes(g, vq, "broken");
+	return comes_to_say(g, vq->index, "state", "broken");
 }
 
 /* Stopped for good as it is: no buffer is lost to the guest. */
@@ -330,6 +327,10 @@ FIXTURE_VARIANT(shared)
 
 FIXTURE_VARIANT_ADD(shared, flags) { F_V1 | F_MRG };
 FIXTURE_VARIANT_ADD(shared, event) { F_V1 | F_MRG | F_EVENT };
+FIXTURE_VARIANT_ADD(shared, packed) { F_V1 | F_MRG | F_PACKED };
+FIXTURE_VARIANT_ADD(shared, packed_event) {
+	F_V1 | F_MRG | F_PACKED | F_EVENT
+};
 
 FIXTURE_SETUP(shared)
 {
@@ -388,12 +389,12 @@ TEST_F(shared, error_is_kick)
 	EXPECT_TRUE(quiet());
 	EXPECT_EQ(0, traffic_alive(g));
 	/* Not even a ring that stays broken makes a circle of it. */
-	protect(tx, VQ_AVAIL, PROT_NONE);
+	protect(tx, looked_at(g), PROT_NONE);
 	kick(tx);
-	EXPECT_TRUE(becomes(g, tx, "broken"));
+	EXPECT_TRUE(comes_to_say(g, VQ_TX, "state", "broken"));
 	EXPECT_TRUE(quiet());
-	protect(tx, VQ_AVAIL, PROT_READ | PROT_WRITE);
-	EXPECT_TRUE(becomes(g, tx, "running"));
+	protect(tx, looked_at(g), PROT_READ | PROT_WRITE);
+	EXPECT_TRUE(comes_to_say(g, VQ_TX, "state", "running"));
 	EXPECT_EQ(0, traffic_alive(g));
 }
 
@@ -407,18 +408,18 @@ TEST_F(shared, error_kicks_the_other)
 	ASSERT_EQ(0, set_fd(g, VHOST_SET_VRING_ERR, VQ_RX, tx->kick));
 	ASSERT_EQ(0, set_fd(g, VHOST_SET_VRING_ERR, VQ_TX, rx->kick));
 	EXPECT_TRUE(complains(g, 50));
-	protect(tx, VQ_AVAIL, PROT_NONE);
-	protect(rx, VQ_AVAIL, PROT_NONE);
+	protect(tx, looked_at(g), PROT_NONE);
+	protect(rx, looked_at(g), PROT_NONE);
 	ASSERT_EQ(0, wire_in(g, 60, 1));
 	kick(tx);
 	kick(rx);
-	EXPECT_TRUE(becomes(g, tx, "broken"));
-	EXPECT_TRUE(becomes(g, rx, "broken"));
+	EXPECT_TRUE(comes_to_say(g, VQ_TX, "state", "broken"));
+	EXPECT_TRUE(comes_to_say(g, VQ_RX, "state", "broken"));
 	EXPECT_TRUE(quiet());
-	protect(tx, VQ_AVAIL, PROT_READ | PROT_WRITE);
-	protect(rx, VQ_AVAIL, PROT_READ | PROT_WRITE);
-	EXPECT_TRUE(becomes(g, tx, "running"));
-	EXPECT_TRUE(becomes(g, rx, "running"));
+	protect(tx, looked_at(g), PROT_READ | PROT_WRITE);
+	protect(rx, looked_at(g), PROT_READ | PROT_WRITE);
+	EXPECT_TRUE(comes_to_say(g, VQ_TX, "state", "running"));
+	EXPECT_TRUE(comes_to_say(g, VQ_RX, "state", "running"));
 	ASSERT_LT(0, guest_post(g, 64));
 	EXPECT_TRUE(receives(g, 60, 1));
 	EXPECT_EQ(0, traffic_alive(g));
@@ -451,6 +452,48 @@ TEST_F(shared, call_is_kick)
 	}
 }
 
+/*
+ * What is logged is a kick. The device that looks, finds nothing, and says so
+ * has written nothing new: else it would look for ever.
+ */
+TEST_F(shared, log_is_kick)
+{
+	struct guest *g = &self->g;
+	struct bitmap log;
+	int i;
+
+	if (!dirty_log_offered(g->fd))
+		SKIP_ALL("no dirty log");
+	ASSERT_EQ(0, bitmap_init(&log, dirty_top(g), 0));
+	ASSERT_EQ(0, guest_attach(g, -1));
+	ASSERT_EQ(0, dirty_log_on(g, &log));
+	ASSERT_EQ(0, guest_attach(g, g->backend.fd));
+	for (i = 0; i < VQ_MAX; i++) {
+		struct vq *vq = &g->vq[i];
+		int fd = vq->kick;
+
+		ASSERT_EQ(0, dev_ioctl(g->fd, VHOST_SET_LOG_FD, &fd));
+		EXPECT_EQ(0, traffic_alive(g));
+		EXPECT_TRUE(quiet());
+		/* Nothing can be read of the ring, and nothing written. */
+		protect(vq, VQ_USED, PROT_NONE);
+		protect(vq, VQ_AVAIL, PROT_NONE);
+		protect(vq, VQ_DESC, PROT_NONE);
+		kick(vq);
+		EXPECT_TRUE(quiet());
+		protect(vq, VQ_USED, PROT_READ | PROT_WRITE);
+		kick(vq);
+		EXPECT_TRUE(quiet());
+		protect(vq, VQ_AVAIL, PROT_READ | PROT_WRITE);
+		protect(vq, VQ_DESC, PROT_READ | PROT_WRITE);
+		kick(vq);
+		EXPECT_EQ(0, traffic_alive(g));
+		EXPECT_TRUE(quiet());
+	}
+	ASSERT_EQ(0, guest_attach(g, -1));
+	bitmap_free(&log);
+}
+
 /* What has been counted as far as it goes can't kick; what did before, does. */
 TEST_F(shared, full_is_no_kick)
 {
@@ -479,10 +522,10 @@ TEST_F(shared, full_is_no_kick)
 /* Between the end of one ring and that of the other. */
 TEST_F(shared, features_between_detaching)
 {
-	const __u64 other = F_V1 | F_INDIRECT;
 	struct traffic t = { .count = 50, .len = len_mixed };
 	struct guest *g = &self->g;
 	__u64 was = g->cfg.features;
+	__u64 other = F_V1 | F_INDIRECT | (was & F_PACKED);
 	unsigned int i;
 
 	NOT_FOR_STOCK("lets the header change under a running ring");
