@@ -22,6 +22,7 @@
 #include "iommu.h"
 #include "netif.h"
 #include "traffic.h"
+#include "v3.h"
 
 /* No call has more than that. */
 #define MOST		500
@@ -394,6 +395,52 @@ static int do_invalidate(struct room *r)
 	return iommu_invalidate(r->g.fd, 0x1000, 0x3000);
 }
 
+static int do_old_features(struct room *r)
+{
+	__u32 words[2];
+
+	return dev_ioctl(r->g.fd, V3_GET_FEATURES, words);
+}
+
+static int do_old_desc(struct room *r)
+{
+	return v3_addr(r->g.fd, V3_SET_VRING_DESC, r->vq,
+		       r->g.vq[r->vq].desc);
+}
+
+static int do_old_set_base(struct room *r)
+{
+	return v3_state(r->g.fd, V3_SET_VRING_BASE, r->vq,
+			vq_base(&r->g.vq[r->vq]));
+}
+
+static int do_old_get_base(struct room *r)
+{
+	int base = v3_get_base(r->g.fd, r->vq);
+
+	return base < 0 ? base : 0;
+}
+
+static int do_old_socket(struct room *r)
+{
+	return v3_socket(r->g.fd, r->g.backend.fd);
+}
+
+static int do_no_old_socket(struct room *r)
+{
+	return v3_socket(r->g.fd, -1);
+}
+
+/* As new: addresses are the owner's own. */
+static int do_old_reset(struct room *r)
+{
+	int err = dev_ioctl(r->g.fd, V3_RESET_OWNER, NULL);
+
+	if (!err)
+		err = dev_ioctl(r->g.fd, V3_SET_OWNER, NULL);
+	return err ? err : v3_rings(&r->g);
+}
+
 static const struct call calls_any[] = {
 	{ .name = "GET_FEATURES", .fn = do_get_features },
 	{ .name = "SET_FEATURES", .fn = do_set_features },
@@ -465,6 +512,21 @@ static const struct call calls_split[] = {
 	  .undo = make_whole, .also = -EINVAL },
 	{ .name = "IOTLB invalidate of all", .fn = do_invalidate,
 	  .undo = do_update, .also = -EINVAL },
+};
+
+/* Those of August 2009, as far as they are others than today's. */
+static const struct call calls_old[] = {
+	{ .name = "V3_GET_FEATURES", .fn = do_old_features },
+	{ .name = "V3_SET_VRING_DESC", .fn = do_old_desc, .vq = true },
+	{ .name = "V3_SET_VRING_BASE", .fn = do_old_set_base, .vq = true },
+	{ .name = "V3_GET_VRING_BASE", .fn = do_old_get_base, .vq = true },
+	{ .name = "V3_NET_SET_SOCKET", .fn = do_old_socket,
+	  .undo = do_no_old_socket },
+};
+
+static const struct call calls_blank[] = {
+	{ .name = "V3_NET_SET_SOCKET, no table", .fn = do_old_socket,
+	  .undo = do_old_reset },
 };
 
 FIXTURE(fault)
@@ -579,6 +641,23 @@ TEST_F(fault, running)
 	EXPECT_LT(0, sweep_all(r, calls_attach, ARRAY_SIZE(calls_attach)));
 	EXPECT_LT(0, sweep_all(r, calls_free, ARRAY_SIZE(calls_free)));
 	EXPECT_EQ(0, traffic_alive(&r->g));
+}
+
+/* With a memory table, and without one where addresses are the owner's own. */
+TEST_F(fault, old_interface)
+{
+	struct guest_cfg cfg = {
+		.features = F_HOST_HDR,
+		.backend = { .kind = BACKEND_PACKET },
+		.bare = true,
+	};
+	struct room *r = &self->r;
+
+	ASSERT_EQ(0, room_start(r, &cfg));
+	ASSERT_EQ(0, v3_setup(&r->g));
+	EXPECT_LT(0, sweep_all(r, calls_old, ARRAY_SIZE(calls_old)));
+	ASSERT_EQ(0, do_old_reset(r));
+	EXPECT_LT(0, sweep_all(r, calls_blank, ARRAY_SIZE(calls_blank)));
 }
 
 TEST_F(fault, iotlb_messages)
