@@ -34,7 +34,7 @@ struct vq_used {
 /* What the guest knows of a chain, by its id. */
 struct vq_slot {
 	void *cookie;
-	__u32 room;		/* bytes the host may write */
+	__u64 room;		/* bytes the host may write */
 	__u16 ndesc;
 	bool out;
 	void *table;		/* indirect table, kept for reuse */
