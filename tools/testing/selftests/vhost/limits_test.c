@@ -6,6 +6,7 @@
  */
 #include "fixture.h"
 
+#include <errno.h>
 #include <stdlib.h>
 
 #include "counters.h"
@@ -316,6 +317,77 @@ TEST_F(huge, rx)
 	EXPECT_EQ(0, memcmp(self->big + HDR_LEN, frame, len));
 	EXPECT_EQ(0, eventfd_drain(vq->err));
 	EXPECT_EQ(0, traffic_alive(g));
+}
+
+/*
+ * One turn at a ring moves so many bytes, VHOST_NET_TURN_BYTES of the driver,
+ * and no more than one packet beyond: then the other ring has its turn.
+ */
+#define TURN_BYTES	0x80000
+#define TURN_FRAMES	64
+#define TURN_LEN	65535
+
+FIXTURE(turn)
+{
+	struct guest g;
+};
+
+FIXTURE_VARIANT(turn)
+{
+	unsigned int index;
+};
+
+FIXTURE_VARIANT_ADD(turn, rx) { VQ_RX };
+FIXTURE_VARIANT_ADD(turn, tx) { VQ_TX };
+
+FIXTURE_SETUP(turn)
+{
+	struct guest_cfg cfg = {
+		.features = F_V1,
+		.num = { TURN_FRAMES, TURN_FRAMES },
+		.buf = { TURN_LEN + HDR_LEN, TURN_LEN + HDR_LEN },
+		.stopped = true,
+	};
+
+	RUN_IF_SELECTED();
+	NOT_FOR_STOCK("counts nothing");
+	ASSERT_EQ(0, netif_new_namespace());
+	ASSERT_EQ(0, guest_start(&self->g, &cfg));
+}
+
+FIXTURE_TEARDOWN(turn)
+{
+	guest_stop(&self->g);
+}
+
+static int queue_large(struct guest *g, unsigned int index)
+{
+	bool rx = index == VQ_RX;
+	int i, r = 0;
+
+	if (rx && guest_post(g, TURN_FRAMES) != TURN_FRAMES)
+		return -ENOSPC;
+	for (i = 0; i < TURN_FRAMES && !r; i++) {
+		frame_build(frame, TURN_LEN,
+			    rx ? FRAME_TO_GUEST : FRAME_TO_HOST, i);
+		r = rx ? wire_send_wait(&g->wire, frame, TURN_LEN, NULL) :
+			guest_send(g, frame, TURN_LEN, NULL);
+	}
+	vq_publish(&g->vq[index]);
+	return r;
+}
+
+TEST_F(turn, bytes_have_a_budget)
+{
+	struct guest *g = &self->g;
+	long long most;
+
+	ASSERT_EQ(0, queue_large(g, variant->index));
+	ASSERT_EQ(0, guest_attach(g, g->backend.fd));
+	ASSERT_TRUE(counts_to(g, variant->index, "packets", TURN_FRAMES));
+	EXPECT_EQ(TURN_FRAMES * TURN_LEN, count(g, variant->index, "bytes"));
+	most = count(g, variant->index, "runs") * (TURN_BYTES + TURN_LEN);
+	EXPECT_LE(count(g, variant->index, "bytes"), most);
 }
 
 /*
