@@ -8,7 +8,6 @@
 #include "fixture.h"
 
 #include <errno.h>
-#include <stdio.h>
 #include <string.h>
 #include <sys/mman.h>
 
@@ -146,7 +145,6 @@ FIXTURE(one)
 	char *page[2];		/* FRAME bytes need one and more */
 	unsigned int len;
 	char frame[FRAME_MAX];
-	union iommu_msg m[IOMMU_BATCH];
 };
 
 FIXTURE_SETUP(one)
@@ -403,65 +401,27 @@ TEST_F(one, mapped_twice)
 	EXPECT_EQ(0, g->io.unknown);
 }
 
-static unsigned int max_entries(void)
-{
-	static const char * const path[] = {
-		"/sys/module/vhost_net/parameters/max_iotlb_entries",
-		"/sys/module/vhost/parameters/max_iotlb_entries",
-	};
-	unsigned int i, n = 0;
-	FILE *f;
-
-	for (i = 0; i < ARRAY_SIZE(path) && !n; i++) {
-		f = fopen(path[i], "r");
-		if (f && fscanf(f, "%u", &n) != 1)
-			n = 0;
-		if (f)
-			fclose(f);
-	}
-	return n;
-}
-
-#define FLOOD	(BIT(40) + 3 * PAGE)
-
-/* @n maps that nobody has asked for, from number @first on. */
-static int flood(struct guest *g, union iommu_msg *m, unsigned int first,
-		 unsigned int n, void *at)
-{
-	unsigned int i, now, most = stock_driver() ? 1 : IOMMU_BATCH;
-	int r = 0;
-
-	for (; n && r >= 0; n -= now) {
-		now = min_size(n, most);
-		for (i = 0; i < now; i++, first++)
-			iommu_msg(&m[i], false, VHOST_IOTLB_UPDATE,
-				  FLOOD + first * PAGE, PAGE, at,
-				  VHOST_ACCESS_RW);
-		r = iommu_write(g->fd, m, now);
-	}
-	return r < 0 ? r : 0;
-}
-
 /* Of maps that the guest's monitor gives, only so many are kept (S10). */
 TEST_F(one, flood_of_updates)
 {
-	unsigned int i, max = max_entries();
+	unsigned int i, max = iommu_max_entries();
 	struct guest *g = &self->g;
 
 	ASSERT_LT(0, max);
 	for (i = 0; i < 3; i++) {
-		ASSERT_EQ(0, flood(g, self->m, i * max / 2, max,
-				   self->page[0]));
+		ASSERT_EQ(0, iommu_flood(g->fd, i * max / 2, max,
+					 self->page[0]));
 		if (!stock_driver())
 			EXPECT_EQ(max, device_count(g->fd, "iotlb-entries"));
 		EXPECT_EQ(0, traffic_alive(g));
 	}
 	/* The last one is there, the first one is not. */
 	EXPECT_EQ(0, g->io.unknown);
-	EXPECT_EQ(0, send_head(g, FLOOD + (2 * max - 1) * PAGE, self->frame));
+	EXPECT_EQ(0, send_head(g, IOMMU_FLOOD + (2 * max - 1) * PAGE,
+			       self->frame));
 	EXPECT_EQ(0, g->io.unknown);
 	g->io.sink = self->page[1];
-	EXPECT_EQ(0, send_head(g, FLOOD, self->frame));
+	EXPECT_EQ(0, send_head(g, IOMMU_FLOOD, self->frame));
 	EXPECT_EQ(1, g->io.unknown);
 }
 
@@ -489,7 +449,7 @@ static int ask_for_pages(struct guest *g, unsigned int n)
  */
 TEST_F_TIMEOUT(one, order_of_eviction, 200)
 {
-	unsigned int max = max_entries(), n, answers, misses;
+	unsigned int max = iommu_max_entries(), n, answers, misses;
 	struct guest *g = &self->g;
 	long long before;
 	__u64 newest;
@@ -497,7 +457,7 @@ TEST_F_TIMEOUT(one, order_of_eviction, 200)
 	NOT_FOR_STOCK("drops what came first");
 	ASSERT_EQ(IOMMU_MSG, iommu_invalidate(g->fd, 0, -1ULL));
 	ASSERT_EQ(0, guest_push_used(g));
-	ASSERT_EQ(0, flood(g, self->m, 0, 1, self->page[0]));
+	ASSERT_EQ(0, iommu_flood(g->fd, 0, 1, self->page[0]));
 	ASSERT_EQ(0, traffic_alive(g));
 	ASSERT_EQ(0, ask_for_pages(g, max / 4 + 20));
 	newest = IOVA + (max / 4 + 19) * PAGE;
@@ -505,27 +465,27 @@ TEST_F_TIMEOUT(one, order_of_eviction, 200)
 	n = device_count(g->fd, "iotlb-entries");
 	answers = n - 3;
 	before = device_count(g->fd, "iotlb-evicted");
-	ASSERT_EQ(0, flood(g, self->m, 1, max - n, self->page[0]));
+	ASSERT_EQ(0, iommu_flood(g->fd, 1, max - n, self->page[0]));
 	EXPECT_EQ(before, device_count(g->fd, "iotlb-evicted"));
 	EXPECT_EQ(max, device_count(g->fd, "iotlb-entries"));
 	/* Down to a quarter. */
-	ASSERT_EQ(0, flood(g, self->m, max, answers - max / 4,
-			   self->page[0]));
+	ASSERT_EQ(0, iommu_flood(g->fd, max, answers - max / 4,
+				 self->page[0]));
 	EXPECT_EQ(before + answers - max / 4,
 		  device_count(g->fd, "iotlb-evicted"));
 	misses = g->io.misses;
-	EXPECT_EQ(0, send_head(g, FLOOD, self->frame));
+	EXPECT_EQ(0, send_head(g, IOMMU_FLOOD, self->frame));
 	EXPECT_EQ(0, offer(g, VQ_TX, newest, 100));
 	EXPECT_EQ(0, comes_back(g, VQ_TX));
 	EXPECT_EQ(misses, g->io.misses);
 	/* The rings' maps, and then that page. */
-	ASSERT_EQ(0, flood(g, self->m, 2 * max, 3, self->page[0]));
+	ASSERT_EQ(0, iommu_flood(g->fd, 2 * max, 3, self->page[0]));
 	EXPECT_EQ(0, offer(g, VQ_TX, newest, 100));
 	EXPECT_EQ(0, comes_back(g, VQ_TX));
 	EXPECT_EQ(misses, g->io.misses);
 	EXPECT_EQ(0, g->io.unknown);
 	g->io.sink = self->page[1];
-	EXPECT_EQ(0, send_head(g, FLOOD, self->frame));
+	EXPECT_EQ(0, send_head(g, IOMMU_FLOOD, self->frame));
 	EXPECT_EQ(1, g->io.unknown);
 }
 

@@ -10,7 +10,6 @@
 #include <sys/mman.h>
 #include <unistd.h>
 
-#include "arena.h"
 #include "iommu.h"
 
 /* That of 32-bit programs may differ; the driver knows that of 64-bit ones. */
@@ -65,6 +64,42 @@ int iommu_invalidate(int fd, __u64 iova, __u64 size)
 
 	iommu_msg(&m, false, VHOST_IOTLB_INVALIDATE, iova, size, NULL, 0);
 	return iommu_write(fd, &m, 1);
+}
+
+unsigned int iommu_max_entries(void)
+{
+	static const char * const path[] = {
+		"/sys/module/vhost_net/parameters/max_iotlb_entries",
+		"/sys/module/vhost/parameters/max_iotlb_entries",
+	};
+	unsigned int i, n = 0;
+	FILE *f;
+
+	for (i = 0; i < ARRAY_SIZE(path) && !n; i++) {
+		f = fopen(path[i], "r");
+		if (f && fscanf(f, "%u", &n) != 1)
+			n = 0;
+		if (f)
+			fclose(f);
+	}
+	return n;
+}
+
+int iommu_flood(int fd, unsigned int first, unsigned int n, void *at)
+{
+	unsigned int i, now, most = stock_driver() ? 1 : IOMMU_BATCH;
+	static union iommu_msg m[IOMMU_BATCH];
+	int r = 0;
+
+	for (; n && r >= 0; n -= now) {
+		now = min_size(n, most);
+		for (i = 0; i < now; i++, first++)
+			iommu_msg(&m[i], false, VHOST_IOTLB_UPDATE,
+				  IOMMU_FLOOD + first * PAGE, PAGE, at,
+				  VHOST_ACCESS_RW);
+		r = iommu_write(fd, m, now);
+	}
+	return r < 0 ? r : 0;
 }
 
 int iommu_init(struct iommu *io, const struct iommu_cfg *cfg)

@@ -11,6 +11,7 @@
 #include <pthread.h>
 
 #include "abi.h"
+#include "arena.h"
 #include "util.h"
 
 /* Both forms have the same size, and the payload at the same place. */
@@ -87,6 +88,15 @@ bool iommu_wait(int fd, int ms);
 /* Write a single one that is made of the rest of the arguments. */
 int iommu_update(int fd, __u64 iova, __u64 size, const void *at, __u8 perm);
 int iommu_invalidate(int fd, __u64 iova, __u64 size);
+
+/* Maps that the driver keeps of a device, 0 if it does not tell. */
+unsigned int iommu_max_entries(void);
+/*
+ * @n maps of the page @at that nobody has asked for: page number @first of
+ * IOMMU_FLOOD, and those behind it. 0 or -errno.
+ */
+#define IOMMU_FLOOD	(BIT(40) + 3 * PAGE)
+int iommu_flood(int fd, unsigned int first, unsigned int n, void *at);
 
 int iommu_init(struct iommu *io, const struct iommu_cfg *cfg);
 /* Ends the thread too. */
