@@ -263,6 +263,47 @@ TEST_F(ctl, log_unmapped)
 	bitmap_free(&other);
 }
 
+/*
+ * What could not be shown to the guest while the ring ran is shown when it
+ * stops: the monitor has yet to copy it.
+ */
+TEST_F(ctl, shown_at_the_end)
+{
+	bool packed = more_features() & F_PACKED;
+	static char frame[60];
+	struct logged *l = &self->l;
+	struct guest *g = &l->g;
+	struct vq *vq = &g->vq[VQ_TX];
+	void *ring, *page;
+	size_t size;
+	__u64 gpa;
+	int i;
+
+	NOT_FOR_STOCK("shows it never");
+	ring = vq_part(vq, packed ? VQ_DESC : VQ_USED, &size);
+	gpa = packed ? arena_gpa(&g->arena, ring) : dirty_used_gpa(g, VQ_TX);
+	page = (void *)((uintptr_t)ring & -PAGE);
+	ASSERT_EQ(0, start(l));
+	EXPECT_EQ(0, traffic_alive(g));
+	pause_ms(100);
+	log_watch(l);
+	for (i = 0; i < 3; i++) {
+		frame_build(frame, sizeof(frame), FRAME_TO_HOST, i);
+		ASSERT_EQ(0, guest_send(g, frame, sizeof(frame), NULL));
+	}
+	vq_publish(vq);
+	ASSERT_EQ(0, mprotect(page, PAGE, PROT_READ));
+	vq_kick_always(vq);
+	ASSERT_TRUE(eventfd_wait(vq->err, STALL_MS));
+	/* It is tried again a while later; until then nothing is written. */
+	bitmap_reset(&l->log, gpa);
+	bitmap_reset(&l->log, gpa + size - 1);
+	ASSERT_EQ(0, mprotect(page, PAGE, PROT_READ | PROT_WRITE));
+	ASSERT_EQ(0, guest_attach(g, -1));
+	EXPECT_EQ(3, guest_reap(g));
+	EXPECT_TRUE(log_exact(l));
+}
+
 TEST_F(ctl, log_fd)
 {
 	struct traffic t = { .count = 1, .len = len_mixed };
