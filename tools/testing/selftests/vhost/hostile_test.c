@@ -151,6 +151,33 @@ TEST_F(rug, empty_memory_table)
 	EXPECT_EQ(0, traffic_alive(g));
 }
 
+/* Memory at both ends of all addresses does not meet there. */
+TEST_F(rug, past_the_last_address)
+{
+	struct vq_seg seg = { LAST_PAGE, 2 * PAGE, 0 };
+	struct guest *g = &self->g;
+	struct vq_used u;
+	unsigned int i;
+
+	NOT_FOR_STOCK("gives up on a bad chain");
+	ASSERT_LE(0, arena_add(&g->arena, LAST_PAGE, PAGE));
+	ASSERT_LE(0, arena_add(&g->arena, 0, PAGE));
+	ASSERT_EQ(0, dev_set_mem(g->fd, &g->arena));
+	ASSERT_EQ(0, inject(g, self->frame, 1));
+	for (i = 0; i < VQ_MAX; i++) {
+		seg.flags = i == VQ_RX ? VRING_DESC_F_WRITE : 0;
+		ASSERT_EQ(0, vq_add(&g->vq[i], &seg, 1, &seg));
+		vq_kick(&g->vq[i]);
+		ASSERT_TRUE(vq_wait(&g->vq[i], STALL_MS));
+		ASSERT_EQ(1, vq_get_used(&g->vq[i], &u));
+		EXPECT_EQ(0, u.len);
+		EXPECT_LT(0, eventfd_drain(g->vq[i].err));
+	}
+	ASSERT_LT(0, guest_post(g, 16));
+	EXPECT_TRUE(next_frame_arrives(g, self->frame, 1));
+	EXPECT_EQ(0, traffic_alive(g));
+}
+
 /* Region by region, the table changes under traffic and nothing is lost. */
 TEST_F(rug, memory_table_swapped_live)
 {
