@@ -164,10 +164,10 @@ static int exchange(struct vhost_net *net, struct v3_end *ends)
 	if (mem != old)
 		vhost_device_swap_mem(device, mem);
 	err = attach_both(net, ends);
-	if (!err)
-		run_both(net);
 	if (mem != old)
 		vhost_mem_free(err ? vhost_device_swap_mem(device, old) : old);
+	/* One that got its old socket back waits for nothing any more. */
+	run_both(net);
 	return err;
 }
 

@@ -569,6 +569,31 @@ TEST_F(flow, another_socket)
 	guest_stop(&other);
 }
 
+/* One ring runs, the other can't: it goes on with the socket that it had. */
+TEST_F(flow, another_socket_for_both_or_none)
+{
+	struct traffic t = { .count = 50, .len = len_mixed };
+	struct guest_cfg cfg = bare_cfg;
+	struct guest *g = &self->g;
+	struct guest other;
+	void *page;
+	int i;
+
+	page = (void *)((uintptr_t)g->vq[VQ_TX].used & -PAGE);
+	cfg.id = 1;
+	ASSERT_EQ(0, guest_start(&other, &cfg));
+	for (i = 0; i < 4; i++) {
+		ASSERT_EQ(0, dev_set_backend(g->fd, VQ_TX, -1));
+		mprotect(page, PAGE, PROT_NONE);
+		EXPECT_EQ(-EFAULT, v3_socket(g->fd, other.backend.fd));
+		mprotect(page, PAGE, PROT_READ | PROT_WRITE);
+		EXPECT_EQ(0, traffic_rx(g, &t));
+		EXPECT_EQ(0, v3_socket(g->fd, g->backend.fd));
+		ASSERT_EQ(0, alive(g));
+	}
+	guest_stop(&other);
+}
+
 /* Parts can be set while rings run, each by itself. */
 TEST_F(flow, parts_are_set_live)
 {
