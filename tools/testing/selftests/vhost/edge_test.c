@@ -117,6 +117,34 @@ TEST_F(slots, packet_and_ring)
 	EXPECT_EQ(0, traffic_alive(g));
 }
 
+/* Each of the buffers has few enough pieces for a packet; all of them have not. */
+TEST(pieces_of_many)
+{
+	struct guest_cfg cfg = {
+		.features = F_V1 | F_MRG | F_INDIRECT,
+		.num = { SLOTS, SLOTS },
+		.buf = { 1600, 2048 },
+		.shape = { { 0, 79, true } },
+	};
+	struct guest g;
+	int i;
+
+	RUN_IF_SELECTED();
+	NOT_FOR_STOCK("waits for ever");
+	ASSERT_EQ(0, netif_new_namespace());
+	ASSERT_EQ(0, guest_start(&g, &cfg));
+	ASSERT_EQ(SLOTS, guest_post(&g, SLOTS));
+	for (i = 1; i <= 5; i++) {
+		ASSERT_EQ(0, wire_in(&g, 14 * 1600 - 100, 0));
+		ASSERT_EQ(0, wire_in(&g, 12 * 1600 - 100, i));
+		EXPECT_TRUE(receives(&g, 12 * 1600 - 100, i));
+		EXPECT_EQ(i, count(&g, VQ_RX, "drop-big"));
+	}
+	EXPECT_EQ(0, eventfd_drain(g.vq[VQ_RX].err));
+	EXPECT_EQ(0, traffic_alive(&g));
+	guest_stop(&g);
+}
+
 /* Ring memory that goes away, and what is said and left of it. */
 FIXTURE(gone)
 {

@@ -18,6 +18,7 @@
 #include <sys/mman.h>
 #include <sys/socket.h>
 
+#include "counters.h"
 #include "guest.h"
 #include "netif.h"
 #include "stall.h"
@@ -520,6 +521,7 @@ TEST_F(packet, link_down_up)
 
 #define FULL_FRAMES	50
 #define FULL_LEN	1400
+#define REFUSED		5
 
 /* A socket with room for a few packets, before a link that can be held up. */
 FIXTURE(full)
@@ -612,6 +614,28 @@ TEST_F(full, can_be_detached)
 	ASSERT_EQ(0, set_plug(g, "change", "release_indefinite"));
 	ASSERT_EQ(0, dev_set_backend(g->fd, VQ_TX, g->backend.fd));
 	all_come(_metadata, g);
+}
+
+/* A link that refuses packets is tried a few times, and then goes without. */
+TEST_F(full, refused_for_good)
+{
+	struct guest *g = &self->g;
+	__u32 i;
+
+	ASSERT_EQ(0, set_plug(g, "change", "release_indefinite"));
+	ASSERT_EQ(0, set_plug(g, "change", "limit 1"));
+	ASSERT_EQ(0, set_plug(g, "change", "block"));
+	for (i = 0; i < REFUSED; i++) {
+		frame_build(sent, FULL_LEN, FRAME_TO_HOST, i);
+		ASSERT_EQ(0, guest_send(g, sent, FULL_LEN, NULL));
+	}
+	EXPECT_EQ(0, guest_drain(g));
+	EXPECT_LE(REFUSED - 1, count(g, VQ_TX, "drop-busy"));
+	EXPECT_EQ(0, eventfd_drain(g->vq[VQ_TX].err));
+	ASSERT_EQ(0, set_plug(g, "change", "limit 10000000"));
+	ASSERT_EQ(0, set_plug(g, "change", "release_indefinite"));
+	while (wire_recv(&g->wire, got, sizeof(got), NULL, 50) > 0)
+		;
 }
 
 TEST_HARNESS_MAIN
