@@ -304,6 +304,44 @@ TEST_F(ctl, shown_at_the_end)
 	EXPECT_TRUE(log_exact(l));
 }
 
+/*
+ * The first entry of a run can't be written, and so the guest sees none, but
+ * those behind it are there.
+ */
+TEST(torn_packed_ring)
+{
+	struct guest_cfg cfg = {
+		.features = F_V1 | F_PACKED,
+		.num = { 512, 512 },
+		.start = 255,		/* the last in the first page */
+	};
+	static char frame[60];
+	static struct logged l;
+	struct guest *g = &l.g;
+	struct vq *vq = &g->vq[VQ_TX];
+	int i;
+
+	RUN_IF_SELECTED();
+	NEEDS(F_PACKED | F_LOG);
+	if (more_features() & F_IN_ORDER)
+		SKIP_ALL("one entry for all");
+	ASSERT_EQ(0, log_setup(&l, &cfg));
+	ASSERT_EQ(0, log_ready(&l, 0));
+	ASSERT_EQ(0, guest_attach(g, g->backend.fd));
+	for (i = 0; i < 12; i++) {
+		frame_build(frame, sizeof(frame), FRAME_TO_HOST, i);
+		ASSERT_EQ(0, guest_send(g, frame, sizeof(frame), NULL));
+	}
+	vq_publish(vq);
+	ASSERT_EQ(0, mprotect(vq->packed.desc, PAGE, PROT_READ));
+	vq_kick(vq);
+	ASSERT_TRUE(eventfd_wait(vq->err, STALL_MS));
+	ASSERT_EQ(0, dev_set_backend(g->fd, VQ_TX, -1));
+	EXPECT_TRUE(bitmap_test(&l.log, arena_gpa(&g->arena,
+						  &vq->packed.desc[256])));
+	log_teardown(&l);
+}
+
 TEST_F(ctl, log_fd)
 {
 	struct traffic t = { .count = 1, .len = len_mixed };
