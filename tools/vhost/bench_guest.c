@@ -46,7 +46,7 @@
 #include "bench.h"
 #include "dirty.h"
 #include "netif.h"
-#include "xdp_drop.h"
+#include "xdp.h"
 
 #define FEATURES	(F_V1 | F_MRG | F_EVENT | F_INDIRECT)
 #define RING		1024	/* unless BENCH_RING says other */
@@ -339,7 +339,7 @@ static int bench_tx(struct bench *b)
 	/* Nobody shall look at the frames. */
 	wire_close(&b->g.wire);
 	if (!strcmp(b->how, "xdp")) {
-		link = xdp_drop_attach(b->g.backend.ifname);
+		link = xdp_drop(b->g.backend.ifname);
 		if (link < 0)
 			return bench_fail("XDP", link);
 	}
@@ -511,7 +511,7 @@ static void report(struct bench *b)
 
 static int drop_all(const char *ifname)
 {
-	int link = xdp_drop_attach(ifname);
+	int link = xdp_drop(ifname);
 	char c;
 
 	if (link < 0)

@@ -8,7 +8,11 @@
 #include <unistd.h>
 
 #include "util.h"
-#include "xdp_drop.h"
+#include "xdp.h"
+
+#define SET(reg, val) \
+	{ .code = BPF_ALU64 | BPF_MOV | BPF_K, .dst_reg = (reg), .imm = (val) }
+#define EXIT	{ .code = BPF_JMP | BPF_EXIT }
 
 static int bpf(int cmd, union bpf_attr *attr)
 {
@@ -17,32 +21,25 @@ static int bpf(int cmd, union bpf_attr *attr)
 	return fd < 0 ? -errno : fd;
 }
 
-static int load_drop(void)
+static int load(const struct bpf_insn *insns, unsigned int num)
 {
-	const struct bpf_insn insns[] = {
-		{
-			.code = BPF_ALU64 | BPF_MOV | BPF_K,
-			.dst_reg = BPF_REG_0,
-			.imm = XDP_DROP,
-		},
-		{ .code = BPF_JMP | BPF_EXIT },
-	};
 	union bpf_attr attr = {
 		.prog_type = BPF_PROG_TYPE_XDP,
 		.insns = (uintptr_t)insns,
-		.insn_cnt = ARRAY_SIZE(insns),
+		.insn_cnt = num,
 		.license = (uintptr_t)"GPL",
 	};
 
 	return bpf(BPF_PROG_LOAD, &attr);
 }
 
-int xdp_drop_attach(const char *ifname)
+static int attach(const char *ifname, const struct bpf_insn *insns,
+		  unsigned int num)
 {
 	union bpf_attr attr = {};
 	int prog, link;
 
-	prog = load_drop();
+	prog = load(insns, num);
 	if (prog < 0)
 		return prog;
 	attr.link_create.prog_fd = prog;
@@ -52,4 +49,26 @@ int xdp_drop_attach(const char *ifname)
 	link = bpf(BPF_LINK_CREATE, &attr);
 	close(prog);
 	return link;
+}
+
+int xdp_drop(const char *ifname)
+{
+	const struct bpf_insn insns[] = {
+		SET(BPF_REG_0, XDP_DROP),
+		EXIT,
+	};
+
+	return attach(ifname, insns, ARRAY_SIZE(insns));
+}
+
+int xdp_redirect(const char *ifname, const char *to)
+{
+	const struct bpf_insn insns[] = {
+		SET(BPF_REG_1, if_nametoindex(to)),
+		SET(BPF_REG_2, 0),
+		{ .code = BPF_JMP | BPF_CALL, .imm = BPF_FUNC_redirect },
+		EXIT,
+	};
+
+	return attach(ifname, insns, ARRAY_SIZE(insns));
 }
