@@ -117,7 +117,7 @@ TEST_F(slots, packet_and_ring)
 	EXPECT_EQ(0, traffic_alive(g));
 }
 
-/* Each of the buffers has few enough pieces for a packet; all of them have not. */
+/* Each buffer has few enough pieces for a packet; all together have not. */
 TEST(pieces_of_many)
 {
 	struct guest_cfg cfg = {

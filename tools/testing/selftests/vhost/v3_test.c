@@ -575,11 +575,10 @@ TEST_F(flow, another_socket_for_both_or_none)
 	struct traffic t = { .count = 50, .len = len_mixed };
 	struct guest_cfg cfg = bare_cfg;
 	struct guest *g = &self->g;
+	void *page = (void *)((uintptr_t)g->vq[VQ_TX].used & -PAGE);
 	struct guest other;
-	void *page;
 	int i;
 
-	page = (void *)((uintptr_t)g->vq[VQ_TX].used & -PAGE);
 	cfg.id = 1;
 	ASSERT_EQ(0, guest_start(&other, &cfg));
 	for (i = 0; i < 4; i++) {

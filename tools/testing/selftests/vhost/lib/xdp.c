@@ -51,6 +51,11 @@ static int attach(const char *ifname, const struct bpf_insn *insns,
 	return link;
 }
 
+bool xdp_possible(void)
+{
+	return !access("/proc/sys/kernel/unprivileged_bpf_disabled", F_OK);
+}
+
 int xdp_drop(const char *ifname)
 {
 	const struct bpf_insn insns[] = {

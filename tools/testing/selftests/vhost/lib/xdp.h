@@ -6,6 +6,11 @@
 #ifndef VHT_XDP_H
 #define VHT_XDP_H
 
+#include <stdbool.h>
+
+/* Has the kernel such programs? */
+bool xdp_possible(void);
+
 /* The descriptor, or -errno. */
 int xdp_drop(const char *ifname);
 int xdp_redirect(const char *ifname, const char *to);
