@@ -248,19 +248,20 @@ void vhost_log_used_range(struct vhost_vq *vq, enum vhost_part part, u32 at,
 /**
  * vhost_log_flush() - bring what was collected to the bitmap
  * @vq: the ring
+ * @tell: tell the owner; if not, it is told the next time
  *
  * Before the mutex is released, at the latest: who has it next may be about
  * to replace the bitmap or to read it for the last time.
  *
  * Context: under vq->mutex, in the owner's mm.
  */
-void vhost_log_flush(struct vhost_vq *vq)
+void vhost_log_flush(struct vhost_vq *vq, bool tell)
 {
 	struct vhost_log *log = &vq->log;
 
 	lockdep_assert_held(&vq->mutex);
 	put_word(vq);
-	if (!log->wrote)
+	if (!log->wrote || !tell)
 		return;
 	log->wrote = false;
 	if (log->ctx)

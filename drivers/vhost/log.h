@@ -55,7 +55,7 @@ void vhost_log_iov(struct vhost_vq *vq, const struct iovec *iov, int num,
 		   size_t len);
 void vhost_log_used_range(struct vhost_vq *vq, enum vhost_part part, u32 at,
 			  u32 len);
-void vhost_log_flush(struct vhost_vq *vq);
+void vhost_log_flush(struct vhost_vq *vq, bool tell);
 
 /*
  * The 32 bits that a page's bit of the bitmap is in, and which of them it is:

@@ -171,7 +171,7 @@ static struct iovec random_piece(struct rnd_state *rnd)
 static void flush(struct vhost_vq *vq)
 {
 	mutex_lock(&vq->mutex);
-	vhost_log_flush(vq);
+	vhost_log_flush(vq, true);
 	mutex_unlock(&vq->mutex);
 }
 

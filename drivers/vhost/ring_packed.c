@@ -186,7 +186,7 @@ static enum vhost_fetch refill(struct vhost_vq *vq)
 {
 	struct vhost_ring *ring = &vq->ring;
 	struct vhost_packed *p = &ring->packed;
-	int n;
+	int seen = vhost_pos_distance(ring, p->avail, p->tail), n;
 
 	p->tail = p->avail;
 	p->run_off = 0;
@@ -199,7 +199,8 @@ static enum vhost_fetch refill(struct vhost_vq *vq)
 		return VHOST_FETCH_EMPTY;
 	/* Of what was read, the flags alone were known to be written. */
 	smp_rmb(); /* A */
-	vhost_packed_kick_off(vq);
+	if (n > seen)
+		vhost_packed_kick_off(vq);
 	if (read_entries(ring, p->avail.slot, ring->packed_descs, n))
 		return vhost_vq_break(vq, VHOST_BAD_RING);
 	ring->run_num = n;

@@ -70,6 +70,7 @@ enum vhost_busyloop {
  * @state: see enum vhost_vq_state
  * @broken: why, when @state is VHOST_VQ_BROKEN
  * @failed: the ring made no sense in this turn
+ * @retries: nor did it before
  * @err_due: the error eventfd is to be signalled
  * @ring: the ring
  * @last_region: where the last translation ended up; belongs to @mem
@@ -103,6 +104,7 @@ struct vhost_vq {
 	enum vhost_vq_state state;
 	enum vhost_reason broken;
 	bool failed;
+	bool retries;
 	bool err_due;
 	struct vhost_ring ring;
 	const struct vhost_region *last_region;
@@ -267,7 +269,7 @@ void vhost_busyloop_run(struct vhost_worker *worker);
 
 /**
  * vhost_busyloop_begin() - may a ring be looked at instead of being woken?
- * @vq: the queue, at the end of a turn: out of work, and kicks are off
+ * @vq: the queue, at the end of a turn: out of work
  *
  * Return: true if so; there is nothing else to be done then. Otherwise what
  * wakes the ring has to be asked for.

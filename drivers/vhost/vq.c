@@ -473,7 +473,7 @@ int vhost_vq_start(struct vhost_vq *vq, struct vhost_backend *backend)
 
 	lockdep_assert_held(&vq->mutex);
 	err = sync_ring(vq);
-	vhost_log_flush(vq);
+	vhost_log_flush(vq, true);
 	if (err == -EAGAIN)
 		vhost_iotlb_sleep(vq);
 	else if (err)
@@ -498,7 +498,7 @@ static void finish_ring(struct vhost_vq *vq)
 	if (ring->put_num)
 		vhost_ring_stop(ring);
 	if (reachable)
-		vhost_log_flush(vq);
+		vhost_log_flush(vq, true);
 }
 
 /**
@@ -609,6 +609,7 @@ bool vhost_vq_begin_turn(struct vhost_vq *vq)
 
 	lockdep_assert_held(&vq->mutex);
 	vq->failed = false;
+	vq->retries = vq->state == VHOST_VQ_BROKEN;
 	if (unlikely(vq->busyloop == VHOST_BUSYLOOP_ON))
 		vq->busyloop = VHOST_BUSYLOOP_OFF;
 	err = sync_ring(vq);
@@ -644,8 +645,9 @@ void vhost_vq_end_turn(struct vhost_vq *vq, const struct vhost_tally *tally)
 		vq->busyloop = VHOST_BUSYLOOP_OFF;
 	if (unlikely(vq->pins.inside))
 		vhost_iotlb_leave(vq);
+	/* As of what is wrong, a ring that stays broken tells of this once. */
 	if (unlikely(vq->log.mask || vq->log.wrote))
-		vhost_log_flush(vq);
+		vhost_log_flush(vq, !vq->retries || !vq->failed);
 	vhost_stats_add(&vq->stats, tally);
 	vhost_vq_report(vq);
 }
