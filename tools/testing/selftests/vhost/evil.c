@@ -5,6 +5,7 @@
 #include <sys/mman.h>
 #include <unistd.h>
 
+#include "counters.h"
 #include "evil.h"
 
 /* Behind the regions of the guest itself, and below what is unmapped. */
@@ -462,6 +463,9 @@ static void protect_part(struct evil *e, enum vq_part part, int prot)
 
 void evil_take_part(struct evil *e, enum vq_part part, int prot)
 {
+	/* Its first turn, if that is late, would use the buffer beforehand. */
+	if (!stock_driver() && !has_run(e->g, e->vq->index, 0))
+		fprintf(stderr, "# the device never had a turn\n");
 	one_desc(e, e->gpa, EVIL_LEN);
 	vq_publish(e->vq);
 	e->hands_off = true;

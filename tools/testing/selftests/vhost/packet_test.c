@@ -636,6 +636,7 @@ TEST_F(full, refused_for_good)
 	ASSERT_EQ(0, set_plug(g, "change", "release_indefinite"));
 	while (wire_recv(&g->wire, got, sizeof(got), NULL, 50) > 0)
 		;
+	EXPECT_EQ(0, traffic_alive(g));
 }
 
 TEST_HARNESS_MAIN

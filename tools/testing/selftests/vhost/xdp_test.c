@@ -6,6 +6,7 @@
  */
 #include "fixture.h"
 
+#include "counters.h"
 #include "guest.h"
 #include "netif.h"
 #include "traffic.h"
@@ -119,6 +120,7 @@ TEST_F(redirect, too_big)
 		frame_build(frame, 60, FRAME_TO_GUEST, seq);
 		ASSERT_EQ(0, wire_send_wait(&self->far, frame, 60, NULL));
 		EXPECT_TRUE(comes(g, 60, seq));
+		EXPECT_EQ(seq + 1, count(g, VQ_RX, "drop-big"));
 	}
 }
 
