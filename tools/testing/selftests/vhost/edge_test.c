@@ -481,7 +481,7 @@ TEST_F(shared, call_is_kick)
 }
 
 /*
- * What is logged is a kick. The device that looks, finds nothing it can use, and
+ * What is logged is a kick. The device that looks, finds nothing of use, and
  * says so has changed nothing: else it would look for ever.
  */
 TEST_F(shared, log_is_kick)
