@@ -110,25 +110,6 @@ bool vhost_packed_valid(const struct vhost_ring *ring)
 	       IS_ALIGNED(ring->parts[VHOST_USED].addr, sizeof(u32));
 }
 
-static int put_event16(struct vhost_vq *vq, u32 at, u16 val)
-{
-	int err = vhost_ring_put16(&vq->ring, VHOST_USED, at, val);
-
-	if (!err)
-		vhost_log_used(vq, VHOST_USED, at, sizeof(val));
-	return err;
-}
-
-/* The same if it isn't there already: see change_used16(). */
-static int change_event16(struct vhost_vq *vq, u32 at, u16 val)
-{
-	u16 now;
-
-	if (!vhost_ring_get16(&vq->ring, VHOST_USED, at, &now) && now == val)
-		return 0;
-	return put_event16(vq, at, val);
-}
-
 /**
  * vhost_packed_start() - sync with ring memory before the first buffer
  * @vq: the ring's queue
@@ -141,7 +122,7 @@ int vhost_packed_start(struct vhost_vq *vq)
 	struct vhost_ring *ring = &vq->ring;
 
 	ring->kicks_off = false;
-	if (put_event16(vq, PACKED_EV_FLAGS, VRING_PACKED_EVENT_FLAG_ENABLE))
+	if (vhost_used_put(vq, PACKED_EV_FLAGS, VRING_PACKED_EVENT_FLAG_ENABLE))
 		return -EFAULT;
 
 	ring->packed.called = 0;
@@ -416,8 +397,8 @@ void vhost_packed_kick_off(struct vhost_vq *vq)
 	ring->kicks_off = true;
 	/* A guest that can't be told kicks in vain; no harm is done. */
 	if (!ring->event_idx)
-		put_event16(vq, PACKED_EV_FLAGS,
-			    VRING_PACKED_EVENT_FLAG_DISABLE);
+		vhost_used_put(vq, PACKED_EV_FLAGS,
+			       VRING_PACKED_EVENT_FLAG_DISABLE);
 }
 
 /* Ask for a kick when there is something in the first entry that lacked it. */
@@ -427,13 +408,13 @@ static int ask_for_kick(struct vhost_vq *vq)
 	int err;
 
 	if (!vq->ring.event_idx)
-		return change_event16(vq, PACKED_EV_FLAGS,
+		return vhost_used_set(vq, PACKED_EV_FLAGS,
 				      VRING_PACKED_EVENT_FLAG_ENABLE);
-	err = change_event16(vq, PACKED_EV_OFF, vhost_pos_to_base(p->tail));
+	err = vhost_used_set(vq, PACKED_EV_OFF, vhost_pos_to_base(p->tail));
 	if (err)
 		return err;
 	smp_wmb(); /* E */
-	return change_event16(vq, PACKED_EV_FLAGS,
+	return vhost_used_set(vq, PACKED_EV_FLAGS,
 			      VRING_PACKED_EVENT_FLAG_DESC);
 }
 

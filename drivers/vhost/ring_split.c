@@ -90,28 +90,6 @@ void vhost_split_layout(struct vhost_ring *ring)
 	ring->parts[VHOST_USED].size = USED_AT(ring->num) + event;
 }
 
-static int put_used16(struct vhost_vq *vq, u32 at, u16 val)
-{
-	int err = vhost_ring_put16(&vq->ring, VHOST_USED, at, val);
-
-	if (!err)
-		vhost_log_used(vq, VHOST_USED, at, sizeof(val));
-	return err;
-}
-
-/*
- * The same if it isn't there already. A turn that changes nothing must not
- * write: what is written is logged, and the owner may take that for a kick.
- */
-static int change_used16(struct vhost_vq *vq, u32 at, u16 val)
-{
-	u16 now;
-
-	if (!vhost_ring_get16(&vq->ring, VHOST_USED, at, &now) && now == val)
-		return 0;
-	return put_used16(vq, at, val);
-}
-
 /**
  * vhost_split_start() - sync with ring memory before the first buffer
  * @vq: the ring's queue
@@ -128,7 +106,7 @@ int vhost_split_start(struct vhost_vq *vq)
 	int err;
 
 	ring->kicks_off = false;
-	err = put_used16(vq, USED_FLAGS, 0);
+	err = vhost_used_put(vq, USED_FLAGS, 0);
 	if (err)
 		return err;
 	err = vhost_ring_get16(ring, VHOST_USED, USED_IDX, &ring->next_used);
@@ -475,7 +453,7 @@ int vhost_split_publish(struct vhost_vq *vq)
 		return err;
 
 	smp_wmb(); /* B */
-	err = put_used16(vq, USED_IDX, ring->next_used + ring->put_num);
+	err = vhost_used_put(vq, USED_IDX, ring->next_used + ring->put_num);
 	if (err)
 		return err;
 
@@ -538,7 +516,7 @@ void vhost_split_kick_off(struct vhost_vq *vq)
 	ring->kicks_off = true;
 	/* A guest that can't be told kicks in vain; no harm is done. */
 	if (!ring->event_idx)
-		put_used16(vq, USED_FLAGS, VRING_USED_F_NO_NOTIFY);
+		vhost_used_put(vq, USED_FLAGS, VRING_USED_F_NO_NOTIFY);
 }
 
 /**
@@ -559,9 +537,9 @@ bool vhost_split_kick_on(struct vhost_vq *vq)
 
 	ring->kicks_off = false;
 	if (ring->event_idx)
-		err = change_used16(vq, avail_event(ring), ring->avail_idx);
+		err = vhost_used_set(vq, avail_event(ring), ring->avail_idx);
 	else
-		err = change_used16(vq, USED_FLAGS, 0);
+		err = vhost_used_set(vq, USED_FLAGS, 0);
 	smp_mb(); /* C */
 	if (err || vhost_ring_get16(ring, VHOST_AVAIL, AVAIL_IDX, &idx)) {
 		vhost_vq_break(vq, VHOST_BAD_RING);

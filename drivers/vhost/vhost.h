@@ -38,6 +38,7 @@
 #include "notify.h"
 #include "ring.h"
 #include "stats.h"
+#include "uaccess.h"
 #include "worker.h"
 
 struct file;
@@ -325,6 +326,29 @@ static inline void vhost_log_used(struct vhost_vq *vq, enum vhost_part part,
 {
 	if (unlikely(vq->log.used))
 		vhost_log_used_range(vq, part, at, len);
+}
+
+/* One 16-bit field of the used part. */
+static inline int vhost_used_put(struct vhost_vq *vq, u32 at, u16 val)
+{
+	int err = vhost_ring_put16(&vq->ring, VHOST_USED, at, val);
+
+	if (!err)
+		vhost_log_used(vq, VHOST_USED, at, sizeof(val));
+	return err;
+}
+
+/*
+ * The same if it isn't there already. A turn that changes nothing must not
+ * write: what is written is logged, and the owner may take that for a kick.
+ */
+static inline int vhost_used_set(struct vhost_vq *vq, u32 at, u16 val)
+{
+	u16 now;
+
+	if (!vhost_ring_get16(&vq->ring, VHOST_USED, at, &now) && now == val)
+		return 0;
+	return vhost_used_put(vq, at, val);
 }
 
 /* Can a ring have that many entries? */
