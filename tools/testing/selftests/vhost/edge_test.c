@@ -480,6 +480,22 @@ TEST_F(shared, call_is_kick)
 	}
 }
 
+/* Attached, with a log whose eventfd is what the ring is kicked by. */
+static int log_that_kicks(struct guest *g, struct bitmap *log,
+			  const struct vq *vq)
+{
+	int fd = vq->kick;
+	int r = bitmap_init(log, dirty_top(g), 0);
+
+	if (!r)
+		r = guest_attach(g, -1);
+	if (!r)
+		r = dirty_log_on(g, log);
+	if (!r)
+		r = dev_ioctl(g->fd, VHOST_SET_LOG_FD, &fd);
+	return r ? r : guest_attach(g, g->backend.fd);
+}
+
 /*
  * What is logged is a kick. The device that looks, finds nothing of use, and
  * says so has changed nothing: else it would look for ever.
@@ -494,26 +510,23 @@ TEST_F(shared, log_is_kick)
 	NOT_FOR_STOCK("logs what it writes anew in each turn");
 	if (!dirty_log_offered(g->fd))
 		SKIP_ALL("no dirty log");
-	ASSERT_EQ(0, bitmap_init(&log, dirty_top(g), 0));
-	ASSERT_EQ(0, guest_attach(g, -1));
-	ASSERT_EQ(0, dirty_log_on(g, &log));
-	ASSERT_EQ(0, guest_attach(g, g->backend.fd));
 	for (i = 0; i < VQ_MAX; i++) {
 		struct vq *vq = &g->vq[i];
-		int fd = vq->kick;
+		/* Packed, only what was sent has nowhere to be told of. */
+		bool uses = !packed || i == VQ_TX;
 
-		ASSERT_EQ(0, dev_ioctl(g->fd, VHOST_SET_LOG_FD, &fd));
+		ASSERT_EQ(0, log_that_kicks(g, &log, vq));
 		EXPECT_EQ(0, traffic_alive(g));
 		EXPECT_TRUE(quiet());
 		/* A packet, and no memory to tell that it is through. */
 		if (!packed)
 			protect(vq, VQ_USED, PROT_READ);
-		if (!packed || i == VQ_TX)
+		if (uses)
 			ASSERT_EQ(0, prepare(g, vq));
 		if (packed)
 			protect(vq, VQ_DESC, PROT_READ);
 		kick(vq);
-		if (!packed || i == VQ_TX)
+		if (uses)
 			EXPECT_TRUE(comes_to_say(g, i, "state", "broken"));
 		EXPECT_TRUE(quiet());
 		/* Nothing can be read of the ring either. */
@@ -526,16 +539,16 @@ TEST_F(shared, log_is_kick)
 		protect(vq, VQ_DESC, PROT_READ | PROT_WRITE);
 		kick(vq);
 		EXPECT_TRUE(comes_to_say(g, i, "state", "running"));
-		if (i == VQ_TX || !packed)
+		if (uses)
 			EXPECT_TRUE(i == VQ_TX ? !guest_drain(g) :
 				    receives(g, 60, 0));
 		while (wire_recv(&g->wire, got, sizeof(got), NULL, 50) > 0)
 			;
 		EXPECT_EQ(0, traffic_alive(g));
 		EXPECT_TRUE(quiet());
+		ASSERT_EQ(0, guest_attach(g, -1));
+		bitmap_free(&log);
 	}
-	ASSERT_EQ(0, guest_attach(g, -1));
-	bitmap_free(&log);
 }
 
 /* A packet that waits for more buffers than there are, and a log that kicks. */
@@ -543,17 +556,11 @@ TEST_F(shared, log_is_kick_for_more)
 {
 	struct guest *g = &self->g;
 	struct bitmap log;
-	int fd;
 
 	NOT_FOR_STOCK("logs what it writes anew in each turn");
 	if (!dirty_log_offered(g->fd))
 		SKIP_ALL("no dirty log");
-	fd = g->vq[VQ_RX].kick;
-	ASSERT_EQ(0, bitmap_init(&log, dirty_top(g), 0));
-	ASSERT_EQ(0, guest_attach(g, -1));
-	ASSERT_EQ(0, dirty_log_on(g, &log));
-	ASSERT_EQ(0, dev_ioctl(g->fd, VHOST_SET_LOG_FD, &fd));
-	ASSERT_EQ(0, guest_attach(g, g->backend.fd));
+	ASSERT_EQ(0, log_that_kicks(g, &log, &g->vq[VQ_RX]));
 	ASSERT_EQ(2, guest_post(g, 2));
 	ASSERT_EQ(0, wire_in(g, 9000, 1));
 	EXPECT_TRUE(quiet());

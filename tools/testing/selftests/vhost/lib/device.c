@@ -217,24 +217,27 @@ int dev_setup_vq(int fd, const struct vq *vq)
 	return r;
 }
 
-unsigned int dev_max_regions(void)
+unsigned int dev_parameter(const char *name, unsigned int otherwise)
 {
-	static const char * const path[] = {
-		"/sys/module/vhost_net/parameters/max_mem_regions",
-		"/sys/module/vhost/parameters/max_mem_regions",
-	};
+	static const char * const module[] = { "vhost_net", "vhost" };
 	unsigned int i, n;
+	char path[128];
+	int got = 0;
 	FILE *f;
-	int got;
 
-	for (i = 0; i < ARRAY_SIZE(path); i++) {
-		f = fopen(path[i], "r");
+	for (i = 0; i < ARRAY_SIZE(module) && got != 1; i++) {
+		snprintf(path, sizeof(path), "/sys/module/%s/parameters/%s",
+			 module[i], name);
+		f = fopen(path, "r");
 		if (!f)
 			continue;
 		got = fscanf(f, "%u", &n);
 		fclose(f);
-		if (got == 1)
-			return n;
 	}
-	return 64;
+	return got == 1 ? n : otherwise;
+}
+
+unsigned int dev_max_regions(void)
+{
+	return dev_parameter("max_mem_regions", 64);
 }

@@ -49,6 +49,8 @@ int dev_get_worker(int fd, unsigned int index);
 /* NUM, BASE, ADDR and the three eventfds of one ring. */
 int dev_setup_vq(int fd, const struct vq *vq);
 
+/* A number that the driver was loaded with, if there is one of that name. */
+unsigned int dev_parameter(const char *name, unsigned int otherwise);
 /* What the driver says it takes, 64 where it doesn't say. */
 unsigned int dev_max_regions(void);
 

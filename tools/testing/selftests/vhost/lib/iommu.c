@@ -10,6 +10,7 @@
 #include <sys/mman.h>
 #include <unistd.h>
 
+#include "device.h"
 #include "iommu.h"
 
 /* That of 32-bit programs may differ; the driver knows that of 64-bit ones. */
@@ -68,21 +69,7 @@ int iommu_invalidate(int fd, __u64 iova, __u64 size)
 
 unsigned int iommu_max_entries(void)
 {
-	static const char * const path[] = {
-		"/sys/module/vhost_net/parameters/max_iotlb_entries",
-		"/sys/module/vhost/parameters/max_iotlb_entries",
-	};
-	unsigned int i, n = 0;
-	FILE *f;
-
-	for (i = 0; i < ARRAY_SIZE(path) && !n; i++) {
-		f = fopen(path[i], "r");
-		if (f && fscanf(f, "%u", &n) != 1)
-			n = 0;
-		if (f)
-			fclose(f);
-	}
-	return n;
+	return dev_parameter("max_iotlb_entries", 0);
 }
 
 int iommu_flood(int fd, unsigned int first, unsigned int n, void *at)
