@@ -339,6 +339,19 @@ static int walk_ring(struct vhost_vq *vq, struct vhost_chain *chain, u16 head)
 	return i;
 }
 
+/* What most buffers are: one descriptor, and it was read ahead. */
+static const struct vring_desc *single_desc(const struct vhost_ring *ring,
+					    u16 head)
+{
+	u32 i = head - ring->desc_first;
+
+	if (i >= ring->desc_num ||
+	    desc_has(ring, &ring->descs[i],
+		     VRING_DESC_F_NEXT | VRING_DESC_F_INDIRECT))
+		return NULL;
+	return &ring->descs[i];
+}
+
 /*
  * A buffer's translation is missing: have it asked for together with those
  * that the buffers after it lack. The room for segments is free to be used.
@@ -375,6 +388,7 @@ enum vhost_fetch vhost_split_next(struct vhost_vq *vq,
 {
 	struct vhost_ring *ring = &vq->ring;
 	u16 off = ring->next_avail - ring->run_start;
+	const struct vring_desc *desc;
 	enum vhost_fetch found;
 	u16 head;
 	int err;
@@ -394,7 +408,8 @@ enum vhost_fetch vhost_split_next(struct vhost_vq *vq,
 	}
 
 	vhost_chain_start(chain, head);
-	err = walk_ring(vq, chain, head);
+	desc = single_desc(ring, head);
+	err = desc ? add_desc(vq, chain, desc) : walk_ring(vq, chain, head);
 	if (unlikely(chain->bad == VHOST_BAD_RING)) {
 		ring->run_num = 0;
 		return vhost_vq_break(vq, VHOST_BAD_RING);
