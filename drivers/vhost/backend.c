@@ -46,9 +46,16 @@ static int alloc_run(struct vhost_backend *backend)
 	}
 	if (backend->kind != VHOST_BACKEND_TAP)
 		return 0;
-	backend->tx = kcalloc(VHOST_BACKEND_RUN, sizeof(*backend->tx),
-			      GFP_KERNEL_ACCOUNT);
-	return backend->tx ? 0 : -ENOMEM;
+	backend->queue = vhost_tap_queue_create();
+	return backend->queue ? 0 : -ENOMEM;
+}
+
+/* The backend, and what alloc_run() has allocated so far. */
+static void free_memory(struct vhost_backend *backend)
+{
+	kfree(backend->rx);
+	vhost_tap_queue_free(backend->queue);
+	kfree(backend);
 }
 
 /**
@@ -78,7 +85,7 @@ struct vhost_backend *vhost_backend_create(struct file *file, bool transmit)
 
 put_file:
 	fput(backend->file);
-	kfree(backend);
+	free_memory(backend);
 	return ERR_PTR(err);
 }
 
@@ -120,13 +127,8 @@ void vhost_backend_close(struct vhost_backend *backend)
 		else
 			vhost_packet_give_back(backend);
 	}
-	if (backend->frag.va)
-		__page_frag_cache_drain(virt_to_head_page(backend->frag.va),
-					backend->frag.pagecnt_bias);
 	fput(backend->file);
-	kfree(backend->rx);
-	kfree(backend->tx);
-	kfree(backend);
+	free_memory(backend);
 }
 
 /**

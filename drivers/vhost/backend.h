@@ -10,14 +10,13 @@
 #ifndef VHOST_BACKEND_H
 #define VHOST_BACKEND_H
 
-#include <linux/mm_types.h>
 #include <linux/net.h>
 #include <linux/types.h>
 #include <linux/uio.h>
-#include <net/xdp.h>
 
 struct file;
 struct ptr_ring;
+struct vhost_tap_queue;
 
 /* The longest virtio header: struct virtio_net_hdr_v1_hash_tunnel. */
 #define VHOST_BACKEND_HDR_MAX	24
@@ -42,10 +41,7 @@ enum vhost_backend_kind {
  * @rx: packets taken from the socket or @ring, in order
  * @rx_at: the next one to be used
  * @rx_num: how many there are in @rx
- * @frag: tap: memory for packets to be sent
- * @tx: tap: packets to be sent in one go
- * @tx_num: how many there are in @tx
- * @tx_bytes: bytes in them, without headers
+ * @queue: tap: packets to be sent in one go
  * @transmit: packets are sent to it; otherwise they are taken from it
  */
 struct vhost_backend {
@@ -59,10 +55,23 @@ struct vhost_backend {
 	void **rx;
 	u16 rx_at;
 	u16 rx_num;
-	u16 tx_num;
-	u32 tx_bytes;
-	struct page_frag_cache frag;
-	struct xdp_buff *tx;
+	struct vhost_tap_queue *queue;
+};
+
+/**
+ * struct vhost_sent - what became of a queue of packets
+ * @packets: handed over
+ * @bytes: bytes in them, without headers
+ * @refused: the backend took none of these
+ * @faults: could not be read
+ * @bad_hdrs: with headers that make no sense
+ */
+struct vhost_sent {
+	u16 packets;
+	u16 refused;
+	u16 faults;
+	u16 bad_hdrs;
+	u32 bytes;
 };
 
 /* backend.c APIs: */
@@ -84,6 +93,7 @@ void vhost_packet_free(void *packet);
 
 bool vhost_packet_waiting(const struct vhost_backend *backend);
 
+
 /* backend_tap.c APIs: */
 struct ptr_ring *vhost_tap_ring(struct file *file);
 struct socket *vhost_tap_socket(struct file *file);
@@ -94,9 +104,15 @@ u32 vhost_tap_len(void *packet);
 int vhost_tap_recv(struct vhost_backend *backend, void *packet,
 		   struct iov_iter *to);
 void vhost_tap_free(void *packet);
+
+/* tap_queue.c APIs: */
+struct vhost_tap_queue *vhost_tap_queue_create(void);
+void vhost_tap_queue_free(struct vhost_tap_queue *queue);
 bool vhost_tap_batches(const struct vhost_backend *backend);
-int vhost_tap_queue(struct vhost_backend *backend, struct iov_iter *from);
-int vhost_tap_flush(struct vhost_backend *backend);
+bool vhost_tap_queued(const struct vhost_backend *backend);
+int vhost_tap_add(struct vhost_backend *backend, const struct iovec *iov,
+		  int num, size_t len);
+void vhost_tap_flush(struct vhost_backend *backend, struct vhost_sent *sent);
 
 /* Is there a packet that was taken from the backend, but not used? */
 static inline bool vhost_backend_at_hand(const struct vhost_backend *backend)

@@ -2,7 +2,7 @@
 /*
  * From the guest to the backend.
  *
- * Buffers are noted as used when their packet was copied, or refused for
+ * Buffers are noted as used when their packet was queued, or refused for
  * good, and published after the run of packets they are in was handed over.
  * So whatever ends a run, no buffer that was taken is kept.
  */
@@ -23,19 +23,25 @@ enum tx_step {
 	TX_BROKEN,
 };
 
+static void tx_complain(struct vhost_vq *vq, enum vhost_reason why, u16 num)
+{
+	while (unlikely(num--))
+		vhost_vq_complain(vq, why);
+}
+
 /* Hand over what is queued, and then show the guest its buffers. */
 static void tx_flush(struct vhost_vq *vq, struct vhost_tally *tally)
 {
 	struct vhost_backend *backend = vq->backend;
-	u32 bytes = backend->tx_bytes;
-	u16 num = backend->tx_num;
+	struct vhost_sent sent = {};
 
-	if (likely(!vhost_tap_flush(backend))) {
-		tally->packets += num;
-		tally->bytes += bytes;
-	} else {
-		while (num--)
-			vhost_vq_complain(vq, VHOST_DROP_BACKEND);
+	if (backend->queue && vhost_tap_queued(backend)) {
+		vhost_tap_flush(backend, &sent);
+		tally->packets += sent.packets;
+		tally->bytes += sent.bytes;
+		tx_complain(vq, VHOST_DROP_BACKEND, sent.refused);
+		tx_complain(vq, VHOST_BAD_DATA, sent.faults);
+		tx_complain(vq, VHOST_BAD_HDR, sent.bad_hdrs);
 	}
 	vhost_vq_complete(vq);
 	cond_resched();
@@ -86,17 +92,18 @@ static enum tx_step tx_refused(struct vhost_vq *vq,
 	}
 }
 
-/* Make @from what the backend wants: its header, then the frame. */
-static void tx_iter(struct vhost_net_vq *nvq, struct vhost_chain *chain,
-		    struct iov_iter *from)
+/*
+ * Make the packet what the backend wants: its header, then the frame.
+ * Return: segments.
+ */
+static int tx_cut_header(struct vhost_net_vq *nvq, struct vhost_chain *chain)
 {
 	u8 want = nvq->vq.backend->hdr_len, surplus = nvq->hdr_len - want;
-	int num = chain->out;
 
-	if (surplus)
-		num = vhost_iov_cut(chain->iov, num, want, surplus);
-	iov_iter_init(from, ITER_SOURCE, chain->iov, num,
-		      chain->out_len - surplus);
+	if (!surplus)
+		return chain->out;
+	chain->out_len -= surplus;
+	return vhost_iov_cut(chain->iov, chain->out, want, surplus);
 }
 
 /*
@@ -116,8 +123,9 @@ static enum tx_step tx_packet(struct vhost_vq *vq, struct vhost_chain *chain,
 			      bool batch, struct vhost_tally *tally)
 {
 	struct vhost_net_vq *nvq = to_net_vq(vq);
+	struct vhost_backend *backend = vq->backend;
 	struct iov_iter from;
-	int err = -ENOSPC;
+	int err = -ENOSPC, num;
 
 	if (unlikely(chain->num != chain->out))
 		return tx_bad(vq, chain, VHOST_BAD_DIRECTION);
@@ -127,16 +135,18 @@ static enum tx_step tx_packet(struct vhost_vq *vq, struct vhost_chain *chain,
 	if (unlikely(chain->out_len > nvq->hdr_len + VHOST_NET_FRAME_MAX))
 		return tx_bad(vq, chain, VHOST_DROP_BIG);
 
-	tx_iter(nvq, chain, &from);
+	num = tx_cut_header(nvq, chain);
 	if (batch)
-		err = vhost_tap_queue(vq->backend, &from);
+		err = vhost_tap_add(backend, chain->iov, num, chain->out_len);
 	if (err == -ENOSPC || err == -ENOMEM) {
 		/* What is queued goes first: packets keep their order. */
-		if (vq->backend->tx_num)
+		if (batch && vhost_tap_queued(backend))
 			return tx_again(vq, chain, tally);
-		err = vhost_backend_send(vq->backend, &from);
+		iov_iter_init(&from, ITER_SOURCE, chain->iov, num,
+			      chain->out_len);
+		err = vhost_backend_send(backend, &from);
 		tally->packets += !err;
-		tally->bytes += err ? 0 : chain->out_len - nvq->hdr_len;
+		tally->bytes += err ? 0 : chain->out_len - backend->hdr_len;
 	}
 	return likely(!err) ? tx_used(vq, chain) : tx_refused(vq, chain, err);
 }
@@ -209,7 +219,7 @@ static bool tx_idle(struct vhost_vq *vq, struct vhost_tally *tally,
 static void tx_turn(struct vhost_vq *vq, struct vhost_tally *tally)
 {
 	struct vhost_backend *backend = vq->backend;
-	bool batch = backend->tx && vhost_tap_batches(backend);
+	bool batch = backend->queue && vhost_tap_batches(backend);
 	enum tx_step step;
 
 	while (vhost_net_may_go_on(tally)) {
