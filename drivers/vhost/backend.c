@@ -9,6 +9,7 @@
 #include <net/sock.h>
 
 #include "backend.h"
+#include "rx_queue.h"
 
 /* Only the type is looked at: nothing of the socket's names or addresses. */
 static struct socket *packet_socket(struct file *file)
@@ -42,7 +43,9 @@ static int alloc_run(struct vhost_backend *backend)
 	if (!backend->transmit) {
 		backend->rx = kcalloc(VHOST_BACKEND_RUN, sizeof(*backend->rx),
 				      GFP_KERNEL_ACCOUNT);
-		return backend->rx ? 0 : -ENOMEM;
+		backend->late = kzalloc(sizeof(*backend->late),
+					GFP_KERNEL_ACCOUNT);
+		return backend->rx && backend->late ? 0 : -ENOMEM;
 	}
 	if (backend->kind != VHOST_BACKEND_TAP)
 		return 0;
@@ -54,6 +57,7 @@ static int alloc_run(struct vhost_backend *backend)
 static void free_memory(struct vhost_backend *backend)
 {
 	kfree(backend->rx);
+	kfree(backend->late);
 	vhost_tap_queue_free(backend->queue);
 	kfree(backend);
 }

@@ -16,6 +16,8 @@
 
 struct file;
 struct ptr_ring;
+struct sk_buff;
+struct vhost_rx_queue;
 struct vhost_tap_queue;
 
 /* The longest virtio header: struct virtio_net_hdr_v1_hash_tunnel. */
@@ -41,6 +43,7 @@ enum vhost_backend_kind {
  * @rx: packets taken from the socket or @ring, in order
  * @rx_at: the next one to be used
  * @rx_num: how many there are in @rx
+ * @late: packets received that are to be copied in one go
  * @queue: tap: packets to be sent in one go
  * @transmit: packets are sent to it; otherwise they are taken from it
  */
@@ -55,6 +58,7 @@ struct vhost_backend {
 	void **rx;
 	u16 rx_at;
 	u16 rx_num;
+	struct vhost_rx_queue *late;
 	struct vhost_tap_queue *queue;
 };
 
@@ -73,6 +77,11 @@ struct vhost_sent {
 	u16 bad_hdrs;
 	u32 bytes;
 };
+
+/* skb_short.c APIs: */
+void vhost_skb_prefetch(const struct vhost_backend *backend);
+bool vhost_skb_copy_short(const struct vhost_backend *backend,
+			  const struct sk_buff *skb, void *to);
 
 /* backend.c APIs: */
 struct vhost_backend *vhost_backend_open(int fd, bool transmit);
@@ -93,6 +102,8 @@ void vhost_packet_free(void *packet);
 
 bool vhost_packet_waiting(const struct vhost_backend *backend);
 
+int vhost_packet_recv_short(struct vhost_backend *backend, void *packet,
+			    void *to, u32 len);
 
 /* backend_tap.c APIs: */
 struct ptr_ring *vhost_tap_ring(struct file *file);
@@ -103,6 +114,8 @@ bool vhost_tap_waiting(const struct vhost_backend *backend);
 u32 vhost_tap_len(void *packet);
 int vhost_tap_recv(struct vhost_backend *backend, void *packet,
 		   struct iov_iter *to);
+int vhost_tap_recv_short(struct vhost_backend *backend, void *packet, void *to,
+			 u32 len);
 void vhost_tap_free(void *packet);
 
 /* tap_queue.c APIs: */
@@ -146,6 +159,7 @@ static inline bool vhost_backend_peek(struct vhost_backend *backend, u32 *len)
 		if (!backend->rx_num)
 			return false;
 	}
+	vhost_skb_prefetch(backend);
 	*len = tap ? vhost_tap_len(backend->rx[backend->rx_at]) :
 		     vhost_packet_len(backend->rx[backend->rx_at]);
 	return true;
@@ -169,6 +183,24 @@ static inline int vhost_backend_recv(struct vhost_backend *backend,
 	if (backend->kind == VHOST_BACKEND_TAP)
 		return vhost_tap_recv(backend, packet, to);
 	return vhost_packet_recv(backend, packet, to);
+}
+
+/**
+ * vhost_backend_recv_short() - the same into memory of the driver's own
+ * @backend: the backend, at which vhost_backend_peek() saw a packet
+ * @to: where to put header and packet; of the header some may be left as it is
+ * @len: bytes of both, at most VHOST_COPY_MAX
+ *
+ * Return: 0; else what the backend has against it.
+ */
+static inline int vhost_backend_recv_short(struct vhost_backend *backend,
+					   void *to, u32 len)
+{
+	void *packet = backend->rx[backend->rx_at++];
+
+	if (backend->kind == VHOST_BACKEND_TAP)
+		return vhost_tap_recv_short(backend, packet, to, len);
+	return vhost_packet_recv_short(backend, packet, to, len);
 }
 
 /**

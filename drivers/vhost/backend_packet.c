@@ -209,6 +209,35 @@ int vhost_packet_recv(struct vhost_backend *backend, void *packet,
 }
 
 /**
+ * vhost_packet_recv_short() - the same for a short packet, to kernel memory
+ * @backend: the backend
+ * @packet: the packet
+ * @to: where to
+ * @len: bytes of header and packet
+ *
+ * Return: 0, or as vhost_packet_recv() does.
+ */
+int vhost_packet_recv_short(struct vhost_backend *backend, void *packet,
+			    void *to, u32 len)
+{
+	struct kvec vec = {
+		.iov_base = to,
+		.iov_len = len,
+	};
+	struct sk_buff *skb = packet;
+	struct iov_iter iter;
+
+	/* Without a header, a checksum may have to be made. */
+	if ((backend->hdr_len || skb->ip_summed != CHECKSUM_PARTIAL) &&
+	    vhost_skb_copy_short(backend, skb, to)) {
+		consume_skb(skb);
+		return 0;
+	}
+	iov_iter_kvec(&iter, ITER_DEST, &vec, 1, len);
+	return vhost_packet_recv(backend, packet, &iter);
+}
+
+/**
  * vhost_packet_free() - drop a packet
  * @packet: the packet
  */

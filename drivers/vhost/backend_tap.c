@@ -125,6 +125,47 @@ int vhost_tap_recv(struct vhost_backend *backend, void *packet,
 	return iov_iter_count(&msg.msg_iter) ? -EFAULT : 0;
 }
 
+/*
+ * Into kernel memory. If there is none, the tap only counts what it counts, and
+ * frees the packet.
+ */
+static int recv_kernel(struct vhost_backend *backend, void *packet, void *to,
+		       u32 len)
+{
+	struct kvec vec = {
+		.iov_base = to,
+		.iov_len = len,
+	};
+	struct iov_iter iter;
+
+	if (to) {
+		/* A tap that is set up otherwise than we are leaves holes. */
+		memset(to, 0, len);
+		iov_iter_kvec(&iter, ITER_DEST, &vec, 1, len);
+	} else {
+		iov_iter_discard(&iter, ITER_DEST, len);
+	}
+	return vhost_tap_recv(backend, packet, &iter);
+}
+
+/**
+ * vhost_tap_recv_short() - the same for a short packet, to kernel memory
+ * @backend: the backend
+ * @packet: the packet
+ * @to: where to
+ * @len: bytes of header and packet
+ *
+ * Return: 0, or as vhost_tap_recv() does.
+ */
+int vhost_tap_recv_short(struct vhost_backend *backend, void *packet, void *to,
+			 u32 len)
+{
+	bool done = !tun_is_xdp_frame(packet) &&
+		    vhost_skb_copy_short(backend, packet, to);
+
+	return recv_kernel(backend, packet, done ? NULL : to, len);
+}
+
 /**
  * vhost_tap_free() - drop a packet
  * @packet: the packet

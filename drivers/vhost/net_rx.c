@@ -10,6 +10,7 @@
 
 #include "net.h"
 #include "net_hdr.h"
+#include "rx_queue.h"
 #include "uaccess.h"
 
 /* How a turn goes on after one packet, or ends. */
@@ -55,7 +56,10 @@ static void rx_release(struct vhost_vq *vq, struct rx_room *room, u16 more)
 static enum rx_step rx_bad(struct vhost_vq *vq, struct rx_room *room,
 			   enum vhost_reason why)
 {
-	vhost_ring_blank(&vq->ring, room->buffers);
+	u16 i = vq->ring.put_num - room->buffers;
+
+	while (i < vq->ring.put_num)
+		vhost_ring_blank(&vq->ring, i++);
 	vhost_vq_complain(vq, why);
 	return RX_AGAIN;
 }
@@ -185,33 +189,93 @@ static int rx_own_header(struct vhost_vq *vq, const struct rx_room *room,
 	return copy_to_iter(&hdr, len, to) == len ? 0 : -EFAULT;
 }
 
-/* Whatever came of it, something may have been written. */
-static void rx_log(struct vhost_vq *vq, const struct rx_room *room)
-{
-	if (unlikely(vq->log.data))
-		vhost_log_iov(vq, vq->iov, room->segments, room->len);
-}
-
-/* Fill the gathered buffers. The packet is gone, whatever the result. */
-static int rx_fill(struct vhost_vq *vq, const struct rx_room *room)
+/* Receive a packet with its header. It is gone, whatever the result. */
+static int rx_recv(struct vhost_vq *vq, const struct rx_room *room,
+		   struct iov_iter *to)
 {
 	struct vhost_backend *backend = vq->backend;
+	int err;
+
+	if (backend->hdr_len) {
+		err = vhost_backend_recv(backend, to);
+		if (!err && vhost_net_hdr_has_buffers(backend->hdr_len))
+			err = rx_put_buffers(vq, room);
+		return err;
+	}
+	err = rx_own_header(vq, room, to);
+	if (!err)
+		return vhost_backend_recv(backend, to);
+	vhost_backend_discard(backend);
+	return err;
+}
+
+/* Fill the gathered buffers. */
+static int rx_fill(struct vhost_vq *vq, const struct rx_room *room)
+{
 	struct iov_iter to;
 	int err;
 
 	iov_iter_init(&to, ITER_DEST, vq->iov, room->segments, room->len);
-	if (backend->hdr_len) {
-		err = vhost_backend_recv(backend, &to);
-		if (!err && vhost_net_hdr_has_buffers(to_net_vq(vq)->hdr_len))
-			err = rx_put_buffers(vq, room);
-		return err;
-	}
-
-	err = rx_own_header(vq, room, &to);
-	if (!err)
-		return vhost_backend_recv(backend, &to);
-	vhost_backend_discard(backend);
+	err = rx_recv(vq, room, &to);
+	/* Whatever came of it, something may have been written. */
+	if (unlikely(vq->log.data))
+		vhost_log_iov(vq, vq->iov, room->segments, room->len);
 	return err;
+}
+
+/* The same for a short packet, whose buffer is filled by rx_flush(). */
+static int rx_fill_late(struct vhost_vq *vq, const struct rx_room *room)
+{
+	struct vhost_backend *backend = vq->backend;
+	struct vhost_rx_queue *late = backend->late;
+	struct virtio_net_hdr_mrg_rxbuf *hdr = vhost_rx_queue_room(late);
+	u8 hdr_len = to_net_vq(vq)->hdr_len, own = hdr_len - backend->hdr_len;
+	int err;
+
+	/* Of the backend's header, or of our own. */
+	memset(hdr, 0, VHOST_BACKEND_HDR_MAX);
+	err = vhost_backend_recv_short(backend, (void *)hdr + own,
+				       room->len - own);
+	if (err)
+		return err;
+	if (vhost_net_hdr_has_buffers(hdr_len))
+		hdr->num_buffers = vhost_cpu_to_16(&vq->ring, room->buffers);
+	vhost_rx_queue_add(late, vq->iov->iov_base, room->len,
+			   vq->ring.put_num - 1);
+	return 0;
+}
+
+/* Fill the buffers of all short packets. */
+static void rx_flush(struct vhost_vq *vq, struct vhost_tally *tally)
+{
+	struct vhost_rx_queue *late = vq->backend->late;
+	u16 i, bad;
+
+	bad = vhost_copies_out(late->copy, 0, late->num);
+	while (unlikely(bad < late->num)) {
+		vhost_ring_blank(&vq->ring, late->tag[bad]);
+		vhost_vq_complain(vq, VHOST_BAD_DATA);
+		tally->packets--;
+		tally->bytes -= late->copy[bad].len - to_net_vq(vq)->hdr_len;
+		bad = vhost_copies_out(late->copy, bad + 1, late->num);
+	}
+	for (i = 0; unlikely(vq->log.data) && i < late->num; i++) {
+		struct iovec iov = {
+			.iov_base = late->copy[i].theirs,
+			.iov_len = late->copy[i].len,
+		};
+
+		vhost_log_iov(vq, &iov, 1, iov.iov_len);
+	}
+	late->num = 0;
+	late->used = 0;
+}
+
+/* Show the guest what it has received. */
+static void rx_complete(struct vhost_vq *vq, struct vhost_tally *tally)
+{
+	rx_flush(vq, tally);
+	vhost_vq_complete(vq);
 }
 
 static enum rx_step rx_packet(struct vhost_vq *vq, struct vhost_tally *tally)
@@ -230,8 +294,11 @@ static enum rx_step rx_packet(struct vhost_vq *vq, struct vhost_tally *tally)
 	if (step != RX_GO_ON)
 		return step;
 
-	err = rx_fill(vq, &room);
-	rx_log(vq, &room);
+	if (room.segments == 1 &&
+	    vhost_rx_queue_fits(vq->backend->late, vq->iov->iov_base, room.len))
+		err = rx_fill_late(vq, &room);
+	else
+		err = rx_fill(vq, &room);
 	if (unlikely(err == -EFAULT))
 		return rx_bad(vq, &room, VHOST_BAD_DATA);
 	if (unlikely(err)) {
@@ -244,14 +311,15 @@ static enum rx_step rx_packet(struct vhost_vq *vq, struct vhost_tally *tally)
 }
 
 /* Nothing to be done for now. Return: true if that has changed already. */
-static bool rx_idle(struct vhost_vq *vq, enum rx_step step)
+static bool rx_idle(struct vhost_vq *vq, struct vhost_tally *tally,
+		    enum rx_step step)
 {
 	u32 len;
 
 	/* The owner can be at it while we publish. */
 	if (step == RX_NO_IOTLB)
 		vhost_iotlb_sleep(vq);
-	vhost_vq_complete(vq);
+	rx_complete(vq, tally);
 	if ((step == RX_NO_PACKET || step == RX_NO_BUFFER) &&
 	    vhost_busyloop_begin(vq))
 		return false;
@@ -278,7 +346,7 @@ static void rx_turn(struct vhost_vq *vq, struct vhost_tally *tally)
 
 	for (; vhost_net_may_go_on(tally); tally->tries++) {
 		if (vhost_ring_put_full(&vq->ring)) {
-			vhost_vq_complete(vq);
+			rx_complete(vq, tally);
 			cond_resched();
 			/* Ring memory is gone: no room to note more. */
 			if (vq->ring.put_num)
@@ -287,10 +355,10 @@ static void rx_turn(struct vhost_vq *vq, struct vhost_tally *tally)
 		step = rx_packet(vq, tally);
 		if (step == RX_GO_ON || step == RX_AGAIN)
 			continue;
-		if (!rx_idle(vq, step))
+		if (!rx_idle(vq, tally, step))
 			return;
 	}
-	vhost_vq_complete(vq);
+	rx_complete(vq, tally);
 	if (!vq->failed)
 		vhost_vq_queue(vq);
 }

@@ -20,7 +20,7 @@
  *	unput(n)	forget the last n notes
  *	stop		what was noted, and could not be published, when the
  *			ring stops: take it back, or keep it until it goes on
- *	blank(n)	keep the last n notes, but with length 0
+ *	blank(i)	keep one note, but with length 0
  *	publish		show all noted buffers to the guest, in one run
  *	need_call	does the guest want an interrupt for what it was shown?
  *	kick_off	ask the guest not to kick
@@ -252,20 +252,16 @@ static inline void vhost_ring_unput(struct vhost_ring *ring, u16 n)
 }
 
 /**
- * vhost_ring_blank() - as if nothing was written to the last @n noted buffers
+ * vhost_ring_blank() - as if nothing was written to a noted buffer
  * @ring: the ring
- * @n: how many
+ * @i: which of the noted ones
  */
-static inline void vhost_ring_blank(struct vhost_ring *ring, u16 n)
+static inline void vhost_ring_blank(struct vhost_ring *ring, u16 i)
 {
-	u16 i;
-
-	for (i = ring->put_num - n; i != ring->put_num; i++) {
-		if (ring->is_packed)
-			ring->puts[i].packed.len = 0;
-		else
-			ring->puts[i].split.len = 0;
-	}
+	if (ring->is_packed)
+		ring->puts[i].packed.len = 0;
+	else
+		ring->puts[i].split.len = 0;
 }
 
 #endif
