@@ -8,13 +8,17 @@
 #include "guest.h"
 
 #define WINDOWS		65536
+/* Buffers handed out before the driver is told, looks before the clock is. */
+#define BENCH_BURST	32
 
 struct bench {
 	struct guest g;
 	size_t size;
 	int ring;
+	int waiting;		/* frames in the backend before a batch */
 	__s64 ns;		/* to measure for */
 	const char *how;
+	bool tight;		/* the guest takes no time: bench_blast.c */
 	bool iotlb;		/* the device translates addresses, */
 	bool fresh;		/* one for each buffer, */
 	bool many;		/* and messages go many at a time */
@@ -29,7 +33,7 @@ struct bench {
 	__s64 took;
 	double rate[WINDOWS];	/* packets per second */
 	unsigned int windows;
-	long worker_ms;		/* the worker's CPU time before */
+	__s64 worker_ns;	/* the worker's CPU time before */
 	/* the window that is not full yet */
 	__u64 part_packets;
 	__s64 part_ns;
@@ -44,5 +48,10 @@ int bench_fail(const char *what, int err);
 
 /* Make it one that maps each buffer for itself, until it is used. */
 void bench_iotlb_fresh(struct bench *b);
+
+/* Hand out used transmit buffers again, as they are. */
+int bench_blast(struct bench *b, unsigned int index);
+/* Have @n frames received; buffers were filled, and are not available yet. */
+int bench_take(struct bench *b, unsigned int n);
 
 #endif

@@ -4,14 +4,16 @@
  * as the driver takes or gives them. It polls its rings, on the first CPU;
  * the driver's worker has the others.
  *
- *	bench_guest tx|rx|rr SIZE tap|xdp|packet|tap-log SECONDS
+ *	bench_guest tx|blast|rx|drain|rr SIZE tap|xdp|packet|tap-log SECONDS
  *	bench_guest iotlb static|fresh tx|rx[-multi] SECONDS
  *	bench_guest xdp-drop INTERFACE
  *
  * tx	frames to a backend that throws them away; with "xdp" a tap does so
  *	before it makes them packets of the network stack
+ * blast	the same from a guest that takes no time: see bench_blast.c
  * rx	frames that were waiting in the backend, in batches; only the time
  *	it takes to empty it counts
+ * drain	the same, to a guest that takes no time
  * rr	one frame in, one frame out, with interrupts: a round trip
  *
  * With "tap-log" the device logs the pages it writes to, as in a migration, and
@@ -30,7 +32,9 @@
  * "xdp-drop" drops what the interface receives until standard input ends.
  *
  * BENCH_RING in the environment is the length of the rings (1024: in a short
- * one, host and guest wait for each other as soon as others use the machine).
+ * one, host and guest wait for each other as soon as others use the machine),
+ * BENCH_WAITING the number of frames in the backend before a batch (4096: fewer
+ * are in the processor's caches still, if the clock is fine enough for them).
  */
 #define _GNU_SOURCE
 #include <dirent.h>
@@ -50,13 +54,13 @@
 
 #define FEATURES	(F_V1 | F_MRG | F_EVENT | F_INDIRECT)
 #define RING		1024	/* unless BENCH_RING says other */
-#define BURST		32
-#define WAITING		4096	/* frames in the backend before a batch */
+#define WAITING		4096	/* unless BENCH_WAITING says other */
 #define WARM_UP_NS	300000000LL
 #define NO_MORE_NS	2000000000LL
 #define WINDOW_NS	10000000LL
 #define WINDOW_TICKS	25	/* of the clock, at least */
 #define CLEAR_MS	10	/* from one clearing of the log to the next */
+#define WORKERS		16
 #define LIMIT		90	/* seconds for everything but measuring */
 
 static __s64 now_ns(void)
@@ -100,16 +104,53 @@ static bool is_worker(const char *pid, const char *name)
 	return !strcmp(comm, name);
 }
 
-static void keep_off(const char *dir, const char *name, const cpu_set_t *cpus)
+/* Numbers of our workers' threads: the kernel's, on newer kernels our own. */
+static unsigned int find_workers(const char *dir, pid_t *tid, unsigned int max)
 {
 	struct dirent *e;
 	DIR *d = opendir(dir);
+	unsigned int n = 0;
+	char name[32];
 
-	while (d && (e = readdir(d)))
+	snprintf(name, sizeof(name), "vhost-%d", getpid());
+	while (d && n < max && (e = readdir(d)))
 		if (is_worker(e->d_name, name))
-			sched_setaffinity(atoi(e->d_name), sizeof(*cpus), cpus);
+			tid[n++] = atoi(e->d_name);
 	if (d)
 		closedir(d);
+	return n;
+}
+
+static void keep_off(const char *dir, const cpu_set_t *cpus)
+{
+	pid_t tid[WORKERS];
+	unsigned int n = find_workers(dir, tid, WORKERS);
+
+	while (n--)
+		sched_setaffinity(tid[n], sizeof(*cpus), cpus);
+}
+
+/* CPU time of all workers in @dir: by the clock of a process or a thread. */
+static __s64 cpu_ns(const char *dir, bool thread)
+{
+	pid_t tid[WORKERS];
+	unsigned int n = find_workers(dir, tid, WORKERS);
+	struct timespec ts;
+	__s64 sum = 0;
+
+	while (n--) {
+		clockid_t clock = (clockid_t)(~(unsigned int)tid[n] << 3) |
+				  (thread ? 4 : 0) | 2;
+
+		if (!clock_gettime(clock, &ts))
+			sum += ts.tv_sec * 1000000000LL + ts.tv_nsec;
+	}
+	return sum;
+}
+
+static __s64 workers_ns(void)
+{
+	return cpu_ns("/proc", false) + cpu_ns("/proc/self/task", true);
 }
 
 /* This thread on the first CPU, its workers on the others. */
@@ -117,7 +158,6 @@ static void place_threads(void)
 {
 	int i, n = sysconf(_SC_NPROCESSORS_ONLN);
 	cpu_set_t first, rest;
-	char name[32];
 
 	CPU_ZERO(&first);
 	CPU_ZERO(&rest);
@@ -126,9 +166,8 @@ static void place_threads(void)
 		CPU_SET(i, &rest);
 	if (n < 2)
 		return;
-	snprintf(name, sizeof(name), "vhost-%d", getpid());
-	keep_off("/proc", name, &rest);
-	keep_off("/proc/self/task", name, &rest);
+	keep_off("/proc", &rest);
+	keep_off("/proc/self/task", &rest);
 	sched_setaffinity(0, sizeof(first), &first);
 }
 
@@ -168,6 +207,8 @@ static int start(struct bench *b)
 	};
 	int r;
 
+	if (b->tight)
+		cfg.features = F_V1;
 	if (!strcmp(b->how, "packet")) {
 		/* A packet socket's own header is too short for this guest. */
 		cfg.features |= F_HOST_HDR;
@@ -230,7 +271,7 @@ static int turn_over(struct bench *b, unsigned int index)
 	int n, r;
 
 	for (n = 0; n < b->ring; n++) {
-		if (n % BURST == BURST - 1)
+		if (n % BENCH_BURST == BENCH_BURST - 1)
 			vq_publish(vq);
 		r = vq_get_used(vq, &u);
 		if (r < 0)
@@ -256,7 +297,7 @@ static void no_results(struct bench *b)
 	b->packets = 0;
 	b->took = 0;
 	b->windows = 0;
-	b->worker_ms = worker_cpu_ms(getpid());
+	b->worker_ns = workers_ns();
 	b->part_packets = 0;
 	b->part_ns = 0;
 	for (i = 0; i < VQ_MAX; i++) {
@@ -285,7 +326,7 @@ static int tx_window(struct bench *b)
 	int i, n;
 
 	do {
-		for (i = 0; i < BURST; i++) {
+		for (i = 0; i < BENCH_BURST; i++) {
 			n = b->turn(b, VQ_TX);
 			if (n < 0)
 				return n;
@@ -368,7 +409,7 @@ static int stock_up(struct bench *b)
 {
 	int i, r;
 
-	for (i = 0; i < WAITING; i++) {
+	for (i = 0; i < b->waiting; i++) {
 		frame_build(b->frame, b->size, FRAME_TO_GUEST, i);
 		r = wire_send(&b->g.wire, b->frame, b->size, NULL);
 		if (r == -ENOBUFS || r == -EAGAIN)
@@ -421,7 +462,7 @@ static int bench_rx(struct bench *b)
 	__s64 end = now_ns() + WARM_UP_NS + b->ns;
 	int r, n;
 
-	r = netif_set_txqlen(b->g.backend.ifname, WAITING);
+	r = netif_set_txqlen(b->g.backend.ifname, b->waiting);
 	if (r)
 		return bench_fail("queue length", r);
 	/* The first batch is the warm-up. */
@@ -431,6 +472,31 @@ static int bench_rx(struct bench *b)
 		r = stock_up(b);
 		if (r > 0)
 			r = empty(b, r);
+	}
+	return r;
+}
+
+/* As bench_rx(), by a guest that takes no time. */
+static int bench_drain(struct bench *b)
+{
+	__s64 end = now_ns() + WARM_UP_NS + b->ns, took;
+	int r, n;
+
+	r = netif_set_txqlen(b->g.backend.ifname, b->waiting);
+	if (r)
+		return bench_fail("queue length", r);
+	r = b->fill(b, VQ_RX);
+	for (n = 0; !r && (now_ns() < end || !b->took || n < 2); n++) {
+		if (n == 1)
+			no_results(b);
+		r = stock_up(b);
+		if (r <= 0)
+			break;
+		took = now_ns();
+		if (bench_take(b, r))
+			return ran_dry(r);
+		add_part(b, r, now_ns() - took);
+		r = 0;
 	}
 	return r;
 }
@@ -467,7 +533,7 @@ static int bench_rr(struct bench *b)
 	no_results(b);
 	for (seq = 0; r >= 0 && b->took < b->ns; seq += n) {
 		begin = now_ns();
-		for (n = 0; n < BURST && r >= 0; n++)
+		for (n = 0; n < BENCH_BURST && r >= 0; n++)
 			r = round_trip(b, seq + n);
 		if (r >= 0)
 			add_part(b, n, now_ns() - begin);
@@ -490,13 +556,13 @@ static double per_thousand(const struct bench *b, __u64 n)
 static void report(struct bench *b)
 {
 	__u64 kicks = 0, calls = 0;
-	long worker_ms = worker_cpu_ms(getpid()) - b->worker_ms;
+	double worker_ns = workers_ns() - b->worker_ns;
 	double mean = b->packets * 1e9 / b->took;
 	unsigned int i;
 
 	/* Runs between two ticks would not be seen. */
 	if (b->window_ns > WINDOW_NS)
-		worker_ms = 0;
+		worker_ns = 0;
 	if (!b->windows)
 		b->rate[b->windows++] = mean;
 	for (i = 0; i < VQ_MAX; i++) {
@@ -506,7 +572,7 @@ static void report(struct bench *b)
 	qsort(b->rate, b->windows, sizeof(*b->rate), less);
 	printf("%.0f %.0f %.1f %.1f %.0f\n", mean,
 	       b->rate[b->windows * 9 / 10], per_thousand(b, kicks),
-	       per_thousand(b, calls), worker_ms * 1e6 / b->packets);
+	       per_thousand(b, calls), worker_ns / b->packets);
 }
 
 static int drop_all(const char *ifname)
@@ -523,7 +589,8 @@ static int drop_all(const char *ifname)
 
 static int say_usage(void)
 {
-	fputs("usage: bench_guest tx|rx|rr SIZE tap[-log]|xdp|packet SECONDS\n"
+	fputs("usage: bench_guest KIND SIZE tap[-log]|xdp|packet SECONDS\n"
+	      "       KIND: tx|blast|rx|drain|rr\n"
 	      "       bench_guest iotlb static|fresh tx|rx[-multi] SECONDS\n"
 	      "       bench_guest xdp-drop INTERFACE\n", stderr);
 	return 2;
@@ -533,13 +600,15 @@ static const struct {
 	const char *name;
 	int (*run)(struct bench *b);
 } kinds[] = {
-	{ "tx", bench_tx }, { "rx", bench_rx }, { "rr", bench_rr },
+	{ "tx", bench_tx }, { "blast", bench_tx }, { "rx", bench_rx },
+	{ "drain", bench_drain }, { "rr", bench_rr },
 };
 
 /* What @argv asks for, -1 if that is nothing. */
 static int parse(struct bench *b, char **argv)
 {
 	const char *kind = argv[1], *ring = getenv("BENCH_RING");
+	const char *waiting = getenv("BENCH_WAITING");
 	size_t i;
 
 	b->size = atoi(argv[2]);
@@ -556,6 +625,11 @@ static int parse(struct bench *b, char **argv)
 	} else if (ring) {
 		b->ring = atoi(ring);
 	}
+	if (waiting)
+		b->waiting = atoi(waiting);
+	b->tight = !strcmp(kind, "blast") || !strcmp(kind, "drain");
+	if (b->tight)
+		b->turn = bench_blast;
 	if (b->size < ETH_ZLEN || b->size > ETH_FRAME_LEN)
 		return -1;
 	for (i = 0; i < ARRAY_SIZE(kinds); i++)
@@ -567,7 +641,7 @@ static int parse(struct bench *b, char **argv)
 int main(int argc, char **argv)
 {
 	static struct bench b = {
-		.credit = -1, .ring = RING,
+		.credit = -1, .ring = RING, .waiting = WAITING,
 		.fill = fill_ring, .turn = turn_over,
 	};
 	int kind;
