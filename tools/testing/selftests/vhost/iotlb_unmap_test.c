@@ -406,7 +406,7 @@ TEST_F(own, storm)
 	pthread_join(thread, NULL);
 	look_at_wire(self);
 	EXPECT_EQ(0, self->spoilt);
-	EXPECT_LT(100, self->dead);
+	EXPECT_LT(20, self->dead);
 	EXPECT_EQ(0, count(g, self->index, "bad-data"));
 	EXPECT_FALSE(g->vq[self->index].fault);
 }

@@ -16,6 +16,8 @@
 #define USED	((__u16)BIT(VRING_PACKED_DESC_F_USED))
 
 #define HDR_LEN		12
+/* A frame that is copied while the next buffers have not been looked at. */
+#define LIE_LEN		300
 #define LIAR_GPA	0x5000000000ULL
 
 static char frame[FRAME_MAX], got[FRAME_MAX];
@@ -99,7 +101,7 @@ static unsigned int per_packet(unsigned int num)
 static void liar_offer(struct vq *vq, unsigned int page, bool wrap)
 {
 	struct vring_packed_desc *d = vq->packed.desc;
-	__u32 len = HDR_LEN + 60;
+	__u32 len = HDR_LEN + LIE_LEN;
 	__u16 dir = 0;
 	unsigned int i;
 
@@ -139,12 +141,12 @@ TEST_F(liar, entries_again)
 	bool wrap = true;
 	void *page;
 
-	frame_build(self->content + HDR_LEN, 60, FRAME_TO_HOST, 1);
+	frame_build(self->content + HDR_LEN, LIE_LEN, FRAME_TO_HOST, 1);
 	memcpy(self->region->hva + LIES * PAGE, self->content, PAGE);
 	packets = LIES * num / per_packet(num);
-	frame_build(frame, 60, FRAME_TO_GUEST, 2);
+	frame_build(frame, LIE_LEN, FRAME_TO_GUEST, 2);
 	for (i = 0; variant->index == VQ_RX && i < packets; i++)
-		ASSERT_EQ(0, wire_send_wait(&g->wire, frame, 60, NULL));
+		ASSERT_EQ(0, wire_send_wait(&g->wire, frame, LIE_LEN, NULL));
 	liar_offer(vq, 0, wrap);
 	kick(vq);
 	for (i = 1; i <= LIES; i++, wrap = !wrap) {

@@ -22,6 +22,8 @@
 #define BIG_GPA		0x6000000000ULL
 #define TABLE_GPA	0x7000000000ULL
 #define HDR_LEN		12
+/* A frame that is copied while the next buffers have not been looked at. */
+#define LIE_LEN		300
 
 static char frame[LARGEST + 100], got[LARGEST + 100];
 
@@ -124,13 +126,13 @@ static unsigned int per_packet(unsigned int num)
 /* All buffers work, but for the first one, which stalls at each turn. */
 static void liar_descs(struct vq *vq, char *content, size_t good)
 {
-	__u32 len = HDR_LEN + 60;
+	__u32 len = HDR_LEN + LIE_LEN;
 	unsigned int i;
 
 	if (vq->index == VQ_RX)
 		len /= per_packet(vq->num);
 	memset(content, 0, PAGE);
-	frame_build(content + HDR_LEN, 60, FRAME_TO_HOST, 1);
+	frame_build(content + HDR_LEN, LIE_LEN, FRAME_TO_HOST, 1);
 	for (i = 0; i < vq->num; i++) {
 		vq->avail->ring[i] = i;
 		vq->desc[i].addr = LIAR_GPA + (i ? good : 0);
@@ -173,9 +175,9 @@ TEST_F(liar, used_overflow)
 	liar_descs(vq, self->content, LIES * PAGE);
 	memcpy(self->region->hva + LIES * PAGE, self->content, PAGE);
 	packets = LIES * num / per_packet(num);
-	frame_build(frame, 60, FRAME_TO_GUEST, 2);
+	frame_build(frame, LIE_LEN, FRAME_TO_GUEST, 2);
 	for (i = 0; variant->index == VQ_RX && i < packets; i++)
-		ASSERT_EQ(0, wire_send_wait(&g->wire, frame, 60, NULL));
+		ASSERT_EQ(0, wire_send_wait(&g->wire, frame, LIE_LEN, NULL));
 	set_index(vq, num);
 	kick(vq);
 	for (i = 1; i <= LIES; i++) {
