@@ -8,6 +8,7 @@
 #include "guest.h"
 
 #define WINDOWS		65536
+#define TRIPS		1000000
 /* Buffers handed out before the driver is told, looks before the clock is. */
 #define BENCH_BURST	32
 
@@ -33,6 +34,8 @@ struct bench {
 	__s64 took;
 	double rate[WINDOWS];	/* packets per second */
 	unsigned int windows;
+	double trip_ns[TRIPS];
+	unsigned int trips;
 	__s64 worker_ns;	/* the worker's CPU time before */
 	/* the window that is not full yet */
 	__u64 part_packets;
@@ -43,6 +46,11 @@ struct bench {
 /* Say what went wrong; returns @err. */
 int bench_fail(const char *what, int err);
 
+/* This thread on the first CPU, its workers on the others. */
+void bench_place_threads(void);
+/* CPU time that they have had. */
+__s64 bench_workers_ns(void);
+
 /* Rings of a guest with an IOMMU. */
 #define IOTLB_RING	256
 
@@ -51,7 +59,10 @@ void bench_iotlb_fresh(struct bench *b);
 
 /* Hand out used transmit buffers again, as they are. */
 int bench_blast(struct bench *b, unsigned int index);
-/* Have @n frames received; buffers were filled, and are not available yet. */
-int bench_take(struct bench *b, unsigned int n);
+/*
+ * Have @n frames received; buffers were filled, and are not available yet.
+ * Counts what is sent meanwhile, unless @sent is NULL: then nothing is.
+ */
+int bench_take(struct bench *b, unsigned int n, __u64 *sent);
 
 #endif

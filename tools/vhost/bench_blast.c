@@ -140,7 +140,7 @@ int bench_blast(struct bench *b, unsigned int index)
 
 #define LOOKS	1000000000UL
 
-int bench_take(struct bench *b, unsigned int n)
+int bench_take(struct bench *b, unsigned int n, __u64 *sent)
 {
 	struct vq *vq = &b->g.vq[VQ_RX];
 	__u16 end = vq->used_idx + n;
@@ -149,9 +149,12 @@ int bench_take(struct bench *b, unsigned int n)
 	__atomic_store_n(&vq->avail->idx, end, __ATOMIC_RELEASE);
 	if (kick(vq))
 		return -1;
-	while (__atomic_load_n(&vq->used->idx, __ATOMIC_ACQUIRE) != end)
+	while (__atomic_load_n(&vq->used->idx, __ATOMIC_ACQUIRE) != end) {
+		if (sent)
+			*sent += bench_blast(b, VQ_TX);
 		if (!looks--)
 			return -1;
+	}
 	vq->used_idx = end;
 	return 0;
 }

@@ -4,7 +4,7 @@
  * as the driver takes or gives them. It polls its rings, on the first CPU;
  * the driver's worker has the others.
  *
- *	bench_guest tx|blast|rx|drain|rr SIZE tap|xdp|packet|tap-log SECONDS
+ *	bench_guest KIND SIZE tap|xdp|packet|macvtap|tap-log SECONDS
  *	bench_guest iotlb static|fresh tx|rx[-multi] SECONDS
  *	bench_guest xdp-drop INTERFACE
  *
@@ -14,6 +14,7 @@
  * rx	frames that were waiting in the backend, in batches; only the time
  *	it takes to empty it counts
  * drain	the same, to a guest that takes no time
+ * duplex	"blast" and "drain" at the same time
  * rr	one frame in, one frame out, with interrupts: a round trip
  *
  * With "tap-log" the device logs the pages it writes to, as in a migration, and
@@ -23,11 +24,12 @@
  * belong to one packet only, see bench_iotlb.c. "multi" says that messages go
  * through many at a time, if the driver can do that. Packets are the shortest.
  *
- * Prints "PER_SECOND PEAK KICKS CALLS WORKER". The peak is what nine short
- * windows out of ten do not reach: other users of the machine slow down the
- * whole, but hardly every window. Kicks and calls are per thousand packets.
+ * Prints "PER_SECOND PEAK KICKS CALLS WORKER P50 P99". The peak is what nine
+ * short windows out of ten do not reach: other users of the machine slow down
+ * the whole, but hardly every window. Kicks and calls are per thousand packets.
  * WORKER is the nanoseconds of CPU time that the driver's worker spent on each,
- * 0 if the clock is too coarse to tell.
+ * 0 if the clock is too coarse to tell. Half of the round trips took P50 ns at
+ * most, 99 of 100 took P99; both are 0 where there are none.
  *
  * "xdp-drop" drops what the interface receives until standard input ends.
  *
@@ -37,10 +39,8 @@
  * are in the processor's caches still, if the clock is fine enough for them).
  */
 #define _GNU_SOURCE
-#include <dirent.h>
 #include <errno.h>
 #include <pthread.h>
-#include <sched.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -60,7 +60,6 @@
 #define WINDOW_NS	10000000LL
 #define WINDOW_TICKS	25	/* of the clock, at least */
 #define CLEAR_MS	10	/* from one clearing of the log to the next */
-#define WORKERS		16
 #define LIMIT		90	/* seconds for everything but measuring */
 
 static __s64 now_ns(void)
@@ -86,89 +85,6 @@ int bench_fail(const char *what, int err)
 {
 	fprintf(stderr, "bench_guest: %s: %s\n", what, strerror(-err));
 	return err;
-}
-
-static bool is_worker(const char *pid, const char *name)
-{
-	char path[300], comm[32] = "";
-	FILE *f;
-
-	snprintf(path, sizeof(path), "/proc/%s/comm", pid);
-	f = fopen(path, "r");
-	if (!f)
-		return false;
-	if (!fgets(comm, sizeof(comm), f))
-		comm[0] = 0;
-	fclose(f);
-	comm[strcspn(comm, "\n")] = 0;
-	return !strcmp(comm, name);
-}
-
-/* Numbers of our workers' threads: the kernel's, on newer kernels our own. */
-static unsigned int find_workers(const char *dir, pid_t *tid, unsigned int max)
-{
-	struct dirent *e;
-	DIR *d = opendir(dir);
-	unsigned int n = 0;
-	char name[32];
-
-	snprintf(name, sizeof(name), "vhost-%d", getpid());
-	while (d && n < max && (e = readdir(d)))
-		if (is_worker(e->d_name, name))
-			tid[n++] = atoi(e->d_name);
-	if (d)
-		closedir(d);
-	return n;
-}
-
-static void keep_off(const char *dir, const cpu_set_t *cpus)
-{
-	pid_t tid[WORKERS];
-	unsigned int n = find_workers(dir, tid, WORKERS);
-
-	while (n--)
-		sched_setaffinity(tid[n], sizeof(*cpus), cpus);
-}
-
-/* CPU time of all workers in @dir: by the clock of a process or a thread. */
-static __s64 cpu_ns(const char *dir, bool thread)
-{
-	pid_t tid[WORKERS];
-	unsigned int n = find_workers(dir, tid, WORKERS);
-	struct timespec ts;
-	__s64 sum = 0;
-
-	while (n--) {
-		clockid_t clock = (clockid_t)(~(unsigned int)tid[n] << 3) |
-				  (thread ? 4 : 0) | 2;
-
-		if (!clock_gettime(clock, &ts))
-			sum += ts.tv_sec * 1000000000LL + ts.tv_nsec;
-	}
-	return sum;
-}
-
-static __s64 workers_ns(void)
-{
-	return cpu_ns("/proc", false) + cpu_ns("/proc/self/task", true);
-}
-
-/* This thread on the first CPU, its workers on the others. */
-static void place_threads(void)
-{
-	int i, n = sysconf(_SC_NPROCESSORS_ONLN);
-	cpu_set_t first, rest;
-
-	CPU_ZERO(&first);
-	CPU_ZERO(&rest);
-	CPU_SET(0, &first);
-	for (i = 1; i < n; i++)
-		CPU_SET(i, &rest);
-	if (n < 2)
-		return;
-	keep_off("/proc", &rest);
-	keep_off("/proc/self/task", &rest);
-	sched_setaffinity(0, sizeof(first), &first);
 }
 
 /* The device's log of a guest on the move; ends with the program. */
@@ -209,6 +125,8 @@ static int start(struct bench *b)
 
 	if (b->tight)
 		cfg.features = F_V1;
+	if (!strcmp(b->how, "macvtap"))
+		cfg.backend.kind = BACKEND_MACVTAP;
 	if (!strcmp(b->how, "packet")) {
 		/* A packet socket's own header is too short for this guest. */
 		cfg.features |= F_HOST_HDR;
@@ -222,7 +140,7 @@ static int start(struct bench *b)
 		r = netif_set_mtu(b->g.backend.ifname, ETH_DATA_LEN);
 	if (r)
 		return bench_fail("start", r);
-	place_threads();
+	bench_place_threads();
 	if (b->fresh)
 		bench_iotlb_fresh(b);
 	if (!strcmp(b->how, "tap-log"))
@@ -297,7 +215,8 @@ static void no_results(struct bench *b)
 	b->packets = 0;
 	b->took = 0;
 	b->windows = 0;
-	b->worker_ns = workers_ns();
+	b->trips = 0;
+	b->worker_ns = bench_workers_ns();
 	b->part_packets = 0;
 	b->part_ns = 0;
 	for (i = 0; i < VQ_MAX; i++) {
@@ -476,10 +395,14 @@ static int bench_rx(struct bench *b)
 	return r;
 }
 
-/* As bench_rx(), by a guest that takes no time. */
-static int bench_drain(struct bench *b)
+/*
+ * As bench_rx(), by a guest that takes no time; and what it sends meanwhile, if
+ * it sends.
+ */
+static int drain(struct bench *b, bool sends)
 {
 	__s64 end = now_ns() + WARM_UP_NS + b->ns, took;
+	__u64 sent;
 	int r, n;
 
 	r = netif_set_txqlen(b->g.backend.ifname, b->waiting);
@@ -492,13 +415,33 @@ static int bench_drain(struct bench *b)
 		r = stock_up(b);
 		if (r <= 0)
 			break;
+		sent = 0;
 		took = now_ns();
-		if (bench_take(b, r))
+		if (bench_take(b, r, sends ? &sent : NULL))
 			return ran_dry(r);
-		add_part(b, r, now_ns() - took);
+		add_part(b, r + sent, now_ns() - took);
 		r = 0;
 	}
 	return r;
+}
+
+static int bench_drain(struct bench *b)
+{
+	return drain(b, false);
+}
+
+static int bench_duplex(struct bench *b)
+{
+	int r = xdp_drop(b->g.backend.ifname);
+
+	if (r < 0)
+		return bench_fail("XDP", r);
+	frame_build(b->frame, b->size, FRAME_TO_HOST, 1);
+	r = b->fill(b, VQ_TX);
+	if (r)
+		return bench_fail("fill", r);
+	vq_kick(&b->g.vq[VQ_TX]);
+	return drain(b, true);
 }
 
 static int round_trip(struct bench *b, __u32 seq)
@@ -523,9 +466,15 @@ static int round_trip(struct bench *b, __u32 seq)
 	return guest_reap(g);
 }
 
+static void note_trip(struct bench *b, __s64 ns)
+{
+	if (b->trips < TRIPS)
+		b->trip_ns[b->trips++] = ns;
+}
+
 static int bench_rr(struct bench *b)
 {
-	__s64 begin;
+	__s64 begin, last, now;
 	__u32 seq, n;
 	int r;
 
@@ -533,10 +482,15 @@ static int bench_rr(struct bench *b)
 	no_results(b);
 	for (seq = 0; r >= 0 && b->took < b->ns; seq += n) {
 		begin = now_ns();
-		for (n = 0; n < BENCH_BURST && r >= 0; n++)
+		last = begin;
+		for (n = 0; n < BENCH_BURST && r >= 0; n++) {
 			r = round_trip(b, seq + n);
+			now = now_ns();
+			note_trip(b, now - last);
+			last = now;
+		}
 		if (r >= 0)
-			add_part(b, n, now_ns() - begin);
+			add_part(b, n, last - begin);
 	}
 	return r < 0 ? r : 0;
 }
@@ -548,6 +502,12 @@ static int less(const void *a, const void *b)
 	return (*x > *y) - (*x < *y);
 }
 
+/* What @percent of the round trips did not exceed, 0 if there were none. */
+static double trip(const struct bench *b, unsigned int percent)
+{
+	return b->trips ? b->trip_ns[(b->trips - 1) * percent / 100] : 0;
+}
+
 static double per_thousand(const struct bench *b, __u64 n)
 {
 	return n * 1000.0 / b->packets;
@@ -556,7 +516,7 @@ static double per_thousand(const struct bench *b, __u64 n)
 static void report(struct bench *b)
 {
 	__u64 kicks = 0, calls = 0;
-	double worker_ns = workers_ns() - b->worker_ns;
+	double worker_ns = bench_workers_ns() - b->worker_ns;
 	double mean = b->packets * 1e9 / b->took;
 	unsigned int i;
 
@@ -570,9 +530,11 @@ static void report(struct bench *b)
 		calls += b->g.vq[i].wakeups + eventfd_drain(b->g.vq[i].call);
 	}
 	qsort(b->rate, b->windows, sizeof(*b->rate), less);
-	printf("%.0f %.0f %.1f %.1f %.0f\n", mean,
+	qsort(b->trip_ns, b->trips, sizeof(*b->trip_ns), less);
+	printf("%.0f %.0f %.1f %.1f %.0f %.0f %.0f\n", mean,
 	       b->rate[b->windows * 9 / 10], per_thousand(b, kicks),
-	       per_thousand(b, calls), worker_ns / b->packets);
+	       per_thousand(b, calls), worker_ns / b->packets, trip(b, 50),
+	       trip(b, 99));
 }
 
 static int drop_all(const char *ifname)
@@ -589,8 +551,9 @@ static int drop_all(const char *ifname)
 
 static int say_usage(void)
 {
-	fputs("usage: bench_guest KIND SIZE tap[-log]|xdp|packet SECONDS\n"
-	      "       KIND: tx|blast|rx|drain|rr\n"
+	fputs("usage: bench_guest KIND SIZE HOW SECONDS\n"
+	      "       KIND: tx|blast|rx|drain|duplex|rr\n"
+	      "       HOW: tap|tap-log|xdp|packet|macvtap\n"
 	      "       bench_guest iotlb static|fresh tx|rx[-multi] SECONDS\n"
 	      "       bench_guest xdp-drop INTERFACE\n", stderr);
 	return 2;
@@ -601,7 +564,8 @@ static const struct {
 	int (*run)(struct bench *b);
 } kinds[] = {
 	{ "tx", bench_tx }, { "blast", bench_tx }, { "rx", bench_rx },
-	{ "drain", bench_drain }, { "rr", bench_rr },
+	{ "drain", bench_drain }, { "duplex", bench_duplex },
+	{ "rr", bench_rr },
 };
 
 /* What @argv asks for, -1 if that is nothing. */
@@ -627,7 +591,8 @@ static int parse(struct bench *b, char **argv)
 	}
 	if (waiting)
 		b->waiting = atoi(waiting);
-	b->tight = !strcmp(kind, "blast") || !strcmp(kind, "drain");
+	b->tight = !strcmp(kind, "blast") || !strcmp(kind, "drain") ||
+		   !strcmp(kind, "duplex");
 	if (b->tight)
 		b->turn = bench_blast;
 	if (b->size < ETH_ZLEN || b->size > ETH_FRAME_LEN)
