@@ -14,7 +14,13 @@
  * look. So who wants to change the ring gets its turn, and need not know that
  * it is looked at. A worker itself has no more than a note that there may be
  * such a ring, which is its own.
+ *
+ * If the owner has set no timeout, a ring may find its own, up to a limit that
+ * the administrator sets: more, as long as work comes soon after the ring ran
+ * out of it, and less, down to none, when it does not.
  */
+#include <linux/minmax.h>
+#include <linux/moduleparam.h>
 #include <linux/rcupdate.h>
 #include <linux/sched.h>
 #include <linux/sched/clock.h>
@@ -22,10 +28,48 @@
 
 #include "vhost.h"
 
+/* The shortest time that is worth a try. */
+#define POLL_MIN_NS	4000
+
+static unsigned int poll_us;
+module_param(poll_us, uint, 0644);
+MODULE_PARM_DESC(poll_us,
+		 "Longest time in microseconds to look for work before sleeping, if the owner sets none (default 0: no time). For rings attached later.");
+
 static struct vhost_worker *worker_of(const struct vhost_vq *vq)
 {
 	return rcu_dereference_protected(vq->worker,
 					 lockdep_is_held(&vq->mutex));
+}
+
+/**
+ * vhost_busyloop_start() - a ring has been attached
+ * @vq: the queue
+ */
+void vhost_busyloop_start(struct vhost_vq *vq)
+{
+	lockdep_assert_held(&vq->mutex);
+	vq->poll_max_ns = min_t(u32, READ_ONCE(poll_us), USEC_PER_SEC) *
+			  NSEC_PER_USEC;
+	vq->poll_ns = 0;
+	vq->idle_since = 0;
+}
+
+/**
+ * __vhost_busyloop_learn() - vhost_busyloop_learn() of a ring that was idle
+ * @vq: the queue
+ */
+void __vhost_busyloop_learn(struct vhost_vq *vq)
+{
+	s64 idle = local_clock() - vq->idle_since;
+	u32 ns = vq->poll_ns;
+
+	vq->idle_since = 0;
+	if (idle > vq->poll_max_ns)
+		ns = ns / 2 < POLL_MIN_NS ? 0 : ns / 2;
+	else if (idle > ns)
+		ns = min(max_t(u32, 2 * ns, POLL_MIN_NS), vq->poll_max_ns);
+	WRITE_ONCE(vq->poll_ns, ns);
 }
 
 /**
@@ -44,8 +88,13 @@ bool __vhost_busyloop_begin(struct vhost_vq *vq)
 	if (!worker || !vhost_worker_is_current(worker))
 		return false;
 
-	vq->busyloop = VHOST_BUSYLOOP_ON;
 	vq->busyloop_start = local_clock();
+	if (!vq->busyloop_timeout) {
+		vq->idle_since = vq->busyloop_start;
+		if (!vq->poll_ns)
+			return false;
+	}
+	vq->busyloop = VHOST_BUSYLOOP_ON;
 	worker->busyloop = true;
 	vhost_ring_kick_off(vq);
 	return true;
@@ -68,8 +117,10 @@ void vhost_busyloop_leave(struct vhost_vq *vq)
 static bool time_is_over(const struct vhost_vq *vq)
 {
 	s64 elapsed = local_clock() - vq->busyloop_start;
+	u32 timeout = READ_ONCE(vq->busyloop_timeout);
 
-	return elapsed >= (s64)READ_ONCE(vq->busyloop_timeout) * NSEC_PER_USEC;
+	return elapsed >= (timeout ? (s64)timeout * NSEC_PER_USEC :
+			   READ_ONCE(vq->poll_ns));
 }
 
 /*

@@ -98,6 +98,9 @@ enum vhost_busyloop {
  * @busyloop_timeout: for how many microseconds to look for work
  * @busyloop: see enum vhost_busyloop
  * @busyloop_start: local_clock() when that began
+ * @poll_max_ns: if there is no @busyloop_timeout, the longest time to look
+ * @poll_ns: how long it is for now
+ * @idle_since: local_clock() when the ring ran out of work; 0 if nobody asks
  * @stats: counters
  */
 struct vhost_vq {
@@ -131,6 +134,9 @@ struct vhost_vq {
 	u32 busyloop_timeout;
 	enum vhost_busyloop busyloop;
 	u64 busyloop_start;
+	u32 poll_max_ns;
+	u32 poll_ns;
+	u64 idle_since;
 	struct vhost_stats stats;
 };
 
@@ -264,6 +270,8 @@ int vhost_vq_attach_worker(struct vhost_vq *vq, u32 id);
 u32 vhost_vq_worker_id(const struct vhost_vq *vq);
 
 /* busyloop.c APIs: */
+void vhost_busyloop_start(struct vhost_vq *vq);
+void __vhost_busyloop_learn(struct vhost_vq *vq);
 bool __vhost_busyloop_begin(struct vhost_vq *vq);
 void vhost_busyloop_leave(struct vhost_vq *vq);
 void vhost_busyloop_run(struct vhost_worker *worker);
@@ -278,7 +286,19 @@ void vhost_busyloop_run(struct vhost_worker *worker);
 static inline bool vhost_busyloop_begin(struct vhost_vq *vq)
 {
 	lockdep_assert_held(&vq->mutex);
-	return unlikely(vq->busyloop_timeout) && __vhost_busyloop_begin(vq);
+	return unlikely(vq->busyloop_timeout || vq->poll_max_ns) &&
+	       __vhost_busyloop_begin(vq);
+}
+
+/**
+ * vhost_busyloop_learn() - note how long the ring had nothing to do
+ * @vq: the queue, at the start of a turn
+ */
+static inline void vhost_busyloop_learn(struct vhost_vq *vq)
+{
+	/* The turn after a time that is over only asks to be woken. */
+	if (unlikely(vq->idle_since) && vq->busyloop != VHOST_BUSYLOOP_OVER)
+		__vhost_busyloop_learn(vq);
 }
 
 /* ioctl_worker.c APIs: */

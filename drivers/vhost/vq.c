@@ -479,6 +479,7 @@ int vhost_vq_start(struct vhost_vq *vq, struct vhost_backend *backend)
 	else if (err)
 		return -EFAULT;
 
+	vhost_busyloop_start(vq);
 	vq->ring.base_set = false;
 	vq->backend = backend;
 	vq->state = VHOST_VQ_RUNNING;
@@ -612,6 +613,7 @@ bool vhost_vq_begin_turn(struct vhost_vq *vq)
 	vq->retries = vq->state == VHOST_VQ_BROKEN;
 	if (unlikely(vq->busyloop == VHOST_BUSYLOOP_ON))
 		vq->busyloop = VHOST_BUSYLOOP_OFF;
+	vhost_busyloop_learn(vq);
 	err = sync_ring(vq);
 	if (likely(!err)) {
 		if (unlikely(vq->iotlb))
