@@ -16,8 +16,8 @@
  * such a ring, which is its own.
  *
  * If the owner has set no timeout, a ring may find its own, up to a limit that
- * the administrator sets: more, as long as work comes soon after the ring ran
- * out of it, and less, down to none, when it does not.
+ * the administrator sets: more, as long as work comes within the limit, and
+ * none, when it does not.
  */
 #include <linux/minmax.h>
 #include <linux/moduleparam.h>
@@ -34,7 +34,7 @@
 static unsigned int poll_us;
 module_param(poll_us, uint, 0644);
 MODULE_PARM_DESC(poll_us,
-		 "Longest time in microseconds to look for work before sleeping, if the owner sets none (default 0: no time). For rings attached later.");
+		 "Longest time in microseconds (0 to 1000000) to look for work before sleeping, if the owner sets none (default 0: no time). For rings attached later.");
 
 static struct vhost_worker *worker_of(const struct vhost_vq *vq)
 {
@@ -51,7 +51,7 @@ void vhost_busyloop_start(struct vhost_vq *vq)
 	lockdep_assert_held(&vq->mutex);
 	vq->poll_max_ns = min_t(u32, READ_ONCE(poll_us), USEC_PER_SEC) *
 			  NSEC_PER_USEC;
-	vq->poll_ns = 0;
+	WRITE_ONCE(vq->poll_ns, 0);
 	vq->idle_since = 0;
 }
 
@@ -65,15 +65,16 @@ void __vhost_busyloop_learn(struct vhost_vq *vq)
 	u32 ns = vq->poll_ns;
 
 	vq->idle_since = 0;
+	/* Half of it would be in vain where late and soon take turns. */
 	if (idle > vq->poll_max_ns)
-		ns = ns / 2 < POLL_MIN_NS ? 0 : ns / 2;
+		ns = 0;
 	else if (idle > ns)
 		ns = min(max_t(u32, 2 * ns, POLL_MIN_NS), vq->poll_max_ns);
 	WRITE_ONCE(vq->poll_ns, ns);
 }
 
 /**
- * __vhost_busyloop_begin() - vhost_busyloop_begin() of a ring with a timeout
+ * __vhost_busyloop_begin() - vhost_busyloop_begin() where there may be time
  * @vq: the queue
  *
  * Return: true if the ring will be looked at.
@@ -171,9 +172,11 @@ void vhost_busyloop_run(struct vhost_worker *worker)
 	do {
 		last = need_resched();
 		again = false;
+		/* A ring that comes back meanwhile sets it. */
+		worker->busyloop = false;
 		for (i = 0; i < device->num_vqs; i++)
 			again |= look_at(worker, device->vqs[i], last);
 		cpu_relax();
 	} while (again && llist_empty(&worker->queue));
-	worker->busyloop = again;
+	worker->busyloop |= again;
 }

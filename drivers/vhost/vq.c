@@ -643,8 +643,12 @@ void vhost_vq_end_turn(struct vhost_vq *vq, const struct vhost_tally *tally)
 		vq->state = VHOST_VQ_RUNNING;
 		vq->broken = VHOST_OK;
 	}
-	if (unlikely(vq->busyloop == VHOST_BUSYLOOP_OVER))
+	if (unlikely(vq->busyloop == VHOST_BUSYLOOP_OVER)) {
 		vq->busyloop = VHOST_BUSYLOOP_OFF;
+		/* After work at the last moment, it is idle anew. */
+		if (tally->packets)
+			vq->idle_since = 0;
+	}
 	if (unlikely(vq->pins.inside))
 		vhost_iotlb_leave(vq);
 	/* As of what is wrong, a ring that stays broken tells of this once. */
