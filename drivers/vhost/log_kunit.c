@@ -315,6 +315,36 @@ static void cleared(struct kunit *test)
 	KUNIT_EXPECT_TRUE(test, vq->err_due);
 }
 
+/* A word that is there already is not written, nor is one that can't be. */
+static void same_word(struct kunit *test)
+{
+	struct vhost_vq *vq = &((struct fake *)test->priv)->vq[0];
+	struct vhost_area *used = &vq->ring.parts[VHOST_USED];
+	unsigned long user = fake_user(test, 4096);
+	u16 word;
+
+	clean(test, user, 0);
+	used->base = (void __user *)(user + 2048);
+	used->size = 64;
+	vq->log.used = true;
+	KUNIT_EXPECT_EQ(test, vhost_used_put(vq, 2, 5), 0);
+	KUNIT_EXPECT_NE(test, vq->log.mask, 0);
+	vq->log.mask = 0;
+	KUNIT_EXPECT_EQ(test, vhost_used_set(vq, 2, 5), 0);
+	KUNIT_EXPECT_EQ(test, vq->log.mask, 0);
+	KUNIT_EXPECT_EQ(test, vhost_used_set(vq, 2, 6), 0);
+	KUNIT_EXPECT_NE(test, vq->log.mask, 0);
+	KUNIT_EXPECT_EQ(test, vhost_ring_get16(&vq->ring, VHOST_USED, 2, &word),
+			0);
+	KUNIT_EXPECT_EQ(test, word, 6);
+
+	vq->log.mask = 0;
+	used->base = (void __user *)(user + 4096);
+	KUNIT_EXPECT_EQ(test, vhost_used_put(vq, 2, 7), -EFAULT);
+	KUNIT_EXPECT_EQ(test, vhost_used_set(vq, 2, 7), -EFAULT);
+	KUNIT_EXPECT_EQ(test, vq->log.mask, 0);
+}
+
 static struct kunit_case log_cases[] = {
 	KUNIT_CASE(one_bit),
 	KUNIT_CASE(far_pages),
@@ -323,6 +353,7 @@ static struct kunit_case log_cases[] = {
 	KUNIT_CASE(random_buffers),
 	KUNIT_CASE(random_ring),
 	KUNIT_CASE(cleared),
+	KUNIT_CASE(same_word),
 	{}
 };
 

@@ -405,6 +405,8 @@ static int drain(struct bench *b, bool sends)
 	__u64 sent;
 	int r, n;
 
+	if (b->g.vq[VQ_RX].cfg.layout != VQ_SPLIT)
+		return bench_fail("packed ring", -EOPNOTSUPP);
 	r = netif_set_txqlen(b->g.backend.ifname, b->waiting);
 	if (r)
 		return bench_fail("queue length", r);
