@@ -58,6 +58,9 @@ void vhost_vq_show(struct seq_file *m, struct vhost_vq *vq)
 	seq_printf(m, "vq%u-next-avail:\t%u\n", i,
 		   packed ? READ_ONCE(ring->packed.avail.slot) :
 			    READ_ONCE(ring->next_avail));
+	if (READ_ONCE(vq->poll_max_ns))
+		seq_printf(m, "vq%u-poll-ns:\t%u\n", i,
+			   READ_ONCE(vq->poll_ns));
 	seq_printf(m, "vq%u-misses:\t%lu\n", i, READ_ONCE(vq->misses.total));
 	seq_printf(m, "vq%u-next-used:\t%u\n", i,
 		   packed ? READ_ONCE(ring->packed.used.slot) :
