@@ -472,6 +472,14 @@ void evil_take_part(struct evil *e, enum vq_part part, int prot)
 	protect_part(e, part, prot);
 }
 
+void evil_take_events(struct evil *e, int prot)
+{
+	one_desc(e, e->gpa, EVIL_LEN);
+	protect_part(e, VQ_AVAIL, prot);
+	vq_publish(e->vq);
+	e->hands_off = true;
+}
+
 void evil_avail_gone(struct evil *e)
 {
 	evil_take_part(e, VQ_AVAIL, PROT_NONE);

@@ -58,6 +58,8 @@ void evil_table_entry(struct evil *e, unsigned int n, __u64 gpa, __u32 len,
 		      __u16 flags);
 /* Offer the good packet, and take a part of the ring away. */
 void evil_take_part(struct evil *e, enum vq_part part, int prot);
+/* The same with a packed ring's events, before the packet can be seen. */
+void evil_take_events(struct evil *e, int prot);
 void evil_kick(struct evil *e);
 /* True if the good frame number @seq arrived in the offered chain. */
 bool evil_received(struct evil *e, __u32 len, __u32 seq);

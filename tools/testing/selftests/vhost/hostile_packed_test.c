@@ -322,7 +322,7 @@ TEST_F(event, gone)
 	struct evil e;
 
 	ASSERT_EQ(0, evil_init(&e, g, VQ_TX));
-	evil_take_part(&e, VQ_AVAIL, PROT_NONE);
+	evil_take_events(&e, PROT_NONE);
 	evil_kick(&e);
 	ASSERT_TRUE(used_unasked(vq));
 	EXPECT_TRUE(eventfd_wait(vq->call, STALL_MS));
