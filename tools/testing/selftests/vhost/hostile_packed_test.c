@@ -174,6 +174,8 @@ TEST_F(raw, other_lap)
 	bool intact = true;
 	__u16 good;
 
+	/* Its first turn, if that is late, would use the buffer. */
+	ASSERT_TRUE(has_run(&self->g, e->vq->index, 0));
 	put_named(e, 3, 1);
 	vq_publish(e->vq);
 	good = d->flags;
