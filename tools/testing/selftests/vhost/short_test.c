@@ -24,7 +24,7 @@ static char want[NUM][ROOM], got[FRAME_MAX];
 FIXTURE(shorts)
 {
 	struct guest g;
-	long long bad[VQ_MAX], packets[VQ_MAX];
+	long long bad, packets;	/* in all rounds so far */
 };
 
 FIXTURE_VARIANT(shorts)
@@ -177,12 +177,16 @@ static int count_lost(bool (*is_lost)(int i))
 	return n;
 }
 
-/* What the device says of all rounds so far. */
-static bool adds_up(struct guest *g, unsigned int index, long long bad,
-		    long long packets)
+/* Does the device count what was lost in one more round, and what wasn't? */
+static bool adds_up(struct _test_data_shorts *self, unsigned int index,
+		    bool (*is_lost)(int i))
 {
-	return counts_to(g, index, "bad-data", bad) &&
-	       counts_to(g, index, "packets", packets);
+	int n = count_lost(is_lost);
+
+	self->bad += n;
+	self->packets += NUM - n;
+	return counts_to(&self->g, index, "bad-data", self->bad) &&
+	       counts_to(&self->g, index, "packets", self->packets);
 }
 
 static int send_all(struct guest *g, bool (*is_lost)(int i))
@@ -206,7 +210,6 @@ static int send_all(struct guest *g, bool (*is_lost)(int i))
 TEST_F(shorts, sent)
 {
 	struct guest *g = &self->g;
-	long long bad = 0, packets = 0;
 	__u32 len[NUM];
 	unsigned int n;
 	int i;
@@ -225,9 +228,7 @@ TEST_F(shorts, sent)
 			ASSERT_EQ(0, memcmp(got, want[i], len_of(i)));
 		}
 		EXPECT_EQ(0, wire_recv(&g->wire, got, sizeof(got), NULL, 0));
-		bad += count_lost(lost[n]);
-		packets += NUM - count_lost(lost[n]);
-		EXPECT_TRUE(adds_up(g, VQ_TX, bad, packets));
+		EXPECT_TRUE(adds_up(self, VQ_TX, lost[n]));
 	}
 }
 
@@ -275,7 +276,6 @@ static bool received(struct guest *g, int i, __u32 len)
 TEST_F(shorts, received)
 {
 	struct guest *g = &self->g;
-	long long bad = 0, packets = 0;
 	__u32 len[NUM];
 	unsigned int n;
 	int i;
@@ -288,9 +288,7 @@ TEST_F(shorts, received)
 			EXPECT_TRUE(lost[n](i) ? !len[i] :
 				    received(g, i, len[i]));
 		}
-		bad += count_lost(lost[n]);
-		packets += NUM - count_lost(lost[n]);
-		EXPECT_TRUE(adds_up(g, VQ_RX, bad, packets));
+		EXPECT_TRUE(adds_up(self, VQ_RX, lost[n]));
 	}
 }
 
