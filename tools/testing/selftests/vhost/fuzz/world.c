@@ -322,9 +322,9 @@ static int mend_areas(struct world *w)
 	return 0;
 }
 
-static void mend_backends(struct world *w)
+static int mend_backends(struct world *w)
 {
-	int sndbuf = INT_MAX, error;
+	int sndbuf = INT_MAX, error, r;
 	socklen_t len = sizeof(error);
 	unsigned int i;
 
@@ -332,7 +332,9 @@ static void mend_backends(struct world *w)
 		if (!w->tweaked[i] || w->backend[i].fd < 0)
 			continue;
 		w->tweaked[i] = false;
-		netif_up(w->backend[i].ifname, true);
+		r = backend_up(&w->backend[i]);
+		if (r)
+			return r;
 		/* A socket keeps the error that it was down. */
 		if (backends[i].kind == BACKEND_PACKET)
 			getsockopt(w->backend[i].fd, SOL_SOCKET, SO_ERROR,
@@ -340,6 +342,7 @@ static void mend_backends(struct world *w)
 		else
 			ioctl(w->backend[i].fd, TUNSETSNDBUF, &sndbuf);
 	}
+	return 0;
 }
 
 bool world_backend_fits(const struct world *w, unsigned int i)
@@ -544,7 +547,9 @@ int world_begin(struct world *w, const struct prog *p)
 	r = mend_areas(w);
 	if (r)
 		return world_fail(w, "memory: %s", strerror(-r));
-	mend_backends(w);
+	r = mend_backends(w);
+	if (r)
+		return world_fail(w, "interfaces: %s", strerror(-r));
 	take_guest(w, p);
 	set_headers(w);
 	w->backend_now = world_fitting(w, p->backend);

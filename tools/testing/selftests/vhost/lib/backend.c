@@ -168,7 +168,6 @@ static int macvtap_fd(const char *name)
 static int open_macvtap(struct backend *b, int n)
 {
 	struct ifreq ifr = { .ifr_flags = tun_flags(&b->cfg) };
-	char name[IFNAMSIZ];
 	__u8 mac[ETH_ALEN];
 	int r;
 
@@ -176,16 +175,16 @@ static int open_macvtap(struct backend *b, int n)
 	if (r)
 		return r;
 	frame_mac(mac, FRAME_TO_GUEST);
-	snprintf(name, sizeof(name), "vhm%d", n);
-	r = netif_add_macvtap(name, b->ifname, mac);
+	snprintf(b->upper, IFNAMSIZ, "vhm%d", n);
+	r = netif_add_macvtap(b->upper, b->ifname, mac);
 	if (!r)
-		r = link_ready(name);
+		r = link_ready(b->upper);
 	if (r)
 		return r;
-	b->fd = macvtap_fd(name);
+	b->fd = macvtap_fd(b->upper);
 	if (b->fd < 0)
 		return b->fd;
-	strcpy(ifr.ifr_name, name);
+	strcpy(ifr.ifr_name, b->upper);
 	if (ioctl(b->fd, TUNSETIFF, &ifr))
 		return -errno;
 	return tun_configure(b->fd, &b->cfg);
@@ -212,4 +211,11 @@ void backend_close(struct backend *b)
 	if (b->fd >= 0)
 		close(b->fd);
 	b->fd = -1;
+}
+
+int backend_up(const struct backend *b)
+{
+	int r = netif_up(b->ifname, true);
+
+	return r || !*b->upper ? r : netif_wait_up(b->upper);
 }

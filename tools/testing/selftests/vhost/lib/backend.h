@@ -30,12 +30,15 @@ struct backend {
 	struct backend_cfg cfg;
 	int fd;
 	char ifname[IFNAMSIZ];	/* dies with or is deleted to kill it */
+	char upper[IFNAMSIZ];	/* a macvtap's own, on top of it */
 	char peer[IFNAMSIZ];	/* where the wire listens */
 };
 
 /* @n names the interfaces, so that several fit in one namespace. */
 int backend_open(struct backend *b, const struct backend_cfg *cfg, int n);
 void backend_close(struct backend *b);
+/* Its interface was down: it comes up, and frames pass when this is done. */
+int backend_up(const struct backend *b);
 
 /* One more queue of a multi-queue tap. */
 int tap_open_queue(const char *ifname, const struct backend_cfg *cfg);

@@ -184,6 +184,34 @@ int netif_up(const char *name, bool up)
 	return req_send(&req);
 }
 
+static bool is_operational(const char *name)
+{
+	char path[64], state[8] = "";
+	FILE *f;
+
+	snprintf(path, sizeof(path), "/sys/class/net/%s/operstate", name);
+	f = fopen(path, "re");
+	if (!f)
+		return false;
+	if (!fgets(state, sizeof(state), f))
+		*state = 0;
+	fclose(f);
+	return !strcmp(state, "up\n");
+}
+
+int netif_wait_up(const char *name)
+{
+	__s64 end = now_ms() + STALL_MS;
+
+	while (!is_operational(name)) {
+		if (now_ms() > end)
+			return -ETIMEDOUT;
+		pause_ms(1);
+	}
+	/* The state is told before queues are opened, with the lock held. */
+	return netif_up(name, true);
+}
+
 static int set_u32(const char *name, int type, __u32 value)
 {
 	struct nl_req req;

@@ -20,6 +20,11 @@ int netif_add_ip6tnl(const char *name, const __u8 remote[16]);
 int netif_del(const char *name);
 
 int netif_up(const char *name, bool up);
+/*
+ * Wait until frames pass. What is stacked on an interface that comes up
+ * follows some time later, and drops without a word what is sent before.
+ */
+int netif_wait_up(const char *name);
 int netif_set_mtu(const char *name, int mtu);
 int netif_set_txqlen(const char *name, int len);
 
