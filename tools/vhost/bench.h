@@ -24,6 +24,7 @@ struct bench {
 	bool fresh;		/* one for each buffer, */
 	bool many;		/* and messages go many at a time */
 	char frame[FRAME_MAX];
+	struct virtio_net_hdr hdr;	/* the frame's */
 	__u64 credit;		/* buffers that may still be handed out */
 	/* Hand out as many buffers as there are and may be; 0 or -errno. */
 	int (*fill)(struct bench *b, unsigned int index);
