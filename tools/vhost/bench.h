@@ -38,6 +38,7 @@ struct bench {
 	double trip_ns[TRIPS];
 	unsigned int trips;
 	__s64 worker_ns;	/* the worker's CPU time before */
+	__u64 worker_slept;	/* how often it slept before */
 	/* the window that is not full yet */
 	__u64 part_packets;
 	__s64 part_ns;
@@ -51,6 +52,8 @@ int bench_fail(const char *what, int err);
 void bench_place_threads(void);
 /* CPU time that they have had. */
 __s64 bench_workers_ns(void);
+/* How often they went to sleep, which is how often they were woken. */
+__u64 bench_workers_slept(void);
 
 /* Rings of a guest with an IOMMU. */
 #define IOTLB_RING	256

@@ -27,12 +27,13 @@
  * belong to one packet only, see bench_iotlb.c. "multi" says that messages go
  * through many at a time, if the driver can do that. Packets are the shortest.
  *
- * Prints "PER_SECOND PEAK KICKS CALLS WORKER P50 P99". The peak is what nine
- * short windows out of ten do not reach: other users of the machine slow down
- * the whole, but hardly every window. Kicks and calls are per thousand packets.
- * WORKER is the nanoseconds of CPU time that the driver's worker spent on each,
- * 0 if the clock is too coarse to tell. Half of the round trips took P50 ns at
- * most, 99 of 100 took P99; both are 0 where there are none.
+ * Prints "PER_SECOND PEAK KICKS CALLS WORKER P50 P99 WAKES". The peak is what
+ * nine short windows out of ten do not reach: other users of the machine slow
+ * down the whole, but hardly every window. Kicks, calls, and WAKES, how often
+ * the driver's worker was woken, are per thousand packets. WORKER is how many
+ * nanoseconds of CPU time that worker spent on each, 0 if the clock is too
+ * coarse to tell. Half of the round trips took P50 ns at most, 99 of 100 took
+ * P99; both are 0 where there are none.
  *
  * "xdp-drop" drops what the interface receives until standard input ends.
  *
@@ -242,6 +243,7 @@ static void no_results(struct bench *b)
 	b->windows = 0;
 	b->trips = 0;
 	b->worker_ns = bench_workers_ns();
+	b->worker_slept = bench_workers_slept();
 	b->part_packets = 0;
 	b->part_ns = 0;
 	for (i = 0; i < VQ_MAX; i++) {
@@ -547,6 +549,7 @@ static void report(struct bench *b)
 {
 	__u64 kicks = 0, calls = 0;
 	double worker_ns = bench_workers_ns() - b->worker_ns;
+	__u64 slept = bench_workers_slept() - b->worker_slept;
 	double mean = b->packets * 1e9 / b->took;
 	unsigned int i;
 
@@ -561,10 +564,10 @@ static void report(struct bench *b)
 	}
 	qsort(b->rate, b->windows, sizeof(*b->rate), less);
 	qsort(b->trip_ns, b->trips, sizeof(*b->trip_ns), less);
-	printf("%.0f %.0f %.1f %.1f %.0f %.0f %.0f\n", mean,
+	printf("%.0f %.0f %.1f %.1f %.0f %.0f %.0f %.1f\n", mean,
 	       b->rate[b->windows * 9 / 10], per_thousand(b, kicks),
 	       per_thousand(b, calls), worker_ns / b->packets, trip(b, 50),
-	       trip(b, 99));
+	       trip(b, 99), per_thousand(b, slept));
 }
 
 static int drop_all(const char *ifname)

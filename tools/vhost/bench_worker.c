@@ -80,6 +80,39 @@ __s64 bench_workers_ns(void)
 	return cpu_ns("/proc", false) + cpu_ns("/proc/self/task", true);
 }
 
+static __u64 switches_of(const char *dir, pid_t tid)
+{
+	static const char name[] = "voluntary_ctxt_switches:";
+	char path[64], line[128];
+	__u64 n = 0;
+	FILE *f;
+
+	snprintf(path, sizeof(path), "%s/%d/status", dir, tid);
+	f = fopen(path, "r");
+	while (f && fgets(line, sizeof(line), f))
+		if (!strncmp(line, name, sizeof(name) - 1))
+			n = strtoull(line + sizeof(name) - 1, NULL, 10);
+	if (f)
+		fclose(f);
+	return n;
+}
+
+static __u64 switches(const char *dir)
+{
+	pid_t tid[WORKERS];
+	unsigned int n = find_workers(dir, tid, WORKERS);
+	__u64 sum = 0;
+
+	while (n--)
+		sum += switches_of(dir, tid[n]);
+	return sum;
+}
+
+__u64 bench_workers_slept(void)
+{
+	return switches("/proc") + switches("/proc/self/task");
+}
+
 void bench_place_threads(void)
 {
 	int i, n = sysconf(_SC_NPROCESSORS_ONLN);
