@@ -9,6 +9,7 @@
 #include <net/sock.h>
 
 #include "backend.h"
+#include "link.h"
 #include "rx_queue.h"
 
 /* Only the type is looked at: nothing of the socket's names or addresses. */
@@ -38,8 +39,11 @@ static int find_socket(struct vhost_backend *backend)
 	return -ENOTSOCK;
 }
 
-static int alloc_run(struct vhost_backend *backend)
+static int alloc_memory(struct vhost_backend *backend)
 {
+	backend->link = vhost_link_create(backend);
+	if (!backend->link)
+		return -ENOMEM;
 	if (!backend->transmit) {
 		backend->rx = kcalloc(VHOST_BACKEND_RUN, sizeof(*backend->rx),
 				      GFP_KERNEL_ACCOUNT);
@@ -53,12 +57,13 @@ static int alloc_run(struct vhost_backend *backend)
 	return backend->queue ? 0 : -ENOMEM;
 }
 
-/* The backend, and what alloc_run() has allocated so far. */
+/* The backend, and what alloc_memory() has allocated so far. */
 static void free_memory(struct vhost_backend *backend)
 {
 	kfree(backend->rx);
 	kfree(backend->late);
 	vhost_tap_queue_free(backend->queue);
+	vhost_link_free(backend->link);
 	kfree(backend);
 }
 
@@ -67,6 +72,7 @@ static void free_memory(struct vhost_backend *backend)
  * @file: a raw packet socket or a tap; the backend has its own hold on it
  * @transmit: packets will be sent to it, not received from it
  *
+ * Context: may sleep; no vq's mutex may be held.
  * Return: the backend; -ENOTSOCK for anything else; -ENOMEM.
  */
 struct vhost_backend *vhost_backend_create(struct file *file, bool transmit)
@@ -82,7 +88,7 @@ struct vhost_backend *vhost_backend_create(struct file *file, bool transmit)
 	err = find_socket(backend);
 	if (err)
 		goto put_file;
-	err = alloc_run(backend);
+	err = alloc_memory(backend);
 	if (err)
 		goto put_file;
 	return backend;
@@ -100,6 +106,7 @@ put_file:
  *
  * The descriptor is looked up once: what it means later is of no interest.
  *
+ * Context: may sleep; no vq's mutex may be held.
  * Return: the backend; -ENOTSOCK for anything else; -ENOMEM.
  */
 struct vhost_backend *vhost_backend_open(int fd, bool transmit)

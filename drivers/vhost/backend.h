@@ -17,6 +17,7 @@
 struct file;
 struct ptr_ring;
 struct sk_buff;
+struct vhost_link;
 struct vhost_rx_queue;
 struct vhost_tap_queue;
 
@@ -39,6 +40,7 @@ enum vhost_backend_kind {
  *	supplies the header itself
  * @sock: the socket, or the one that a tap has inside
  * @file: holds @sock
+ * @link: what people are told of it; outlives the backend by a grace period
  * @ring: tap: where packets for us wait
  * @rx: packets taken from the socket or @ring, in order
  * @rx_at: the next one to be used
@@ -54,6 +56,7 @@ struct vhost_backend {
 	u8 hdr_len;
 	struct socket *sock;
 	struct file *file;
+	struct vhost_link *link;
 	struct ptr_ring *ring;
 	void **rx;
 	u16 rx_at;

@@ -145,7 +145,7 @@ static bool look_at(struct vhost_worker *worker, struct vhost_vq *vq, bool last)
 	found = on && vq->device->ops->look(vq);
 	ends = on && (last || (over && !found));
 	if (found)
-		vhost_stats_polled(&vq->stats);
+		vhost_stats_count(&vq->stats, &vq->stats.polled);
 	if (ends)
 		vq->busyloop = VHOST_BUSYLOOP_OVER;
 	mutex_unlock(&vq->mutex);

@@ -8,7 +8,7 @@
 #include <linux/miscdevice.h>
 #include <linux/module.h>
 #include <linux/nospec.h>
-#include <linux/seq_file.h>
+#include <linux/rcupdate.h>
 #include <linux/vhost.h>
 #include <linux/virtio_config.h>
 #include <net/sock.h>
@@ -45,7 +45,10 @@ static void set_header(struct vhost_net_vq *nvq, struct vhost_backend *backend)
  */
 void vhost_net_attached(struct vhost_net_vq *nvq, bool v3)
 {
+	const struct vhost_backend *backend = nvq->vq.backend;
+
 	lockdep_assert_held(&nvq->vq.mutex);
+	rcu_assign_pointer(nvq->link, backend ? backend->link : NULL);
 	vhost_watch_stop(&nvq->sock_watch);
 	nvq->tries = 0;
 	nvq->v3 = v3;
@@ -123,27 +126,23 @@ static int swap_backend(struct vhost_net_vq *nvq,
 static int attach(struct vhost_net_vq *nvq, int fd)
 {
 	struct vhost_vq *vq = &nvq->vq;
-	struct vhost_backend *backend = NULL;
+	struct vhost_backend *backend;
 	int err;
 
+	backend = vhost_backend_open(fd, vq->index == VHOST_NET_TX);
 	mutex_lock(&vq->mutex);
 	err = vhost_vq_check(vq);
-	if (err)
-		goto unlock_vq;
-	backend = vhost_backend_open(fd, vq->index == VHOST_NET_TX);
-	if (IS_ERR(backend)) {
-		err = PTR_ERR(backend);
-		backend = NULL;
-		goto unlock_vq;
-	}
-	err = swap_backend(nvq, &backend);
+	if (!err)
+		err = PTR_ERR_OR_ZERO(backend);
+	if (!err)
+		err = swap_backend(nvq, &backend);
 	/* Packets or buffers may have been waiting for a backend. */
 	if (!err)
 		vhost_vq_queue(vq);
-
-unlock_vq:
 	mutex_unlock(&vq->mutex);
-	vhost_backend_close(backend);
+
+	if (!IS_ERR(backend))
+		vhost_backend_close(backend);
 	return err;
 }
 
@@ -250,29 +249,6 @@ static __poll_t net_poll(struct file *file, poll_table *wait)
 	return vhost_chr_poll(&net->device, file, wait);
 }
 
-/* One number, as long as it has to be. */
-static void show_features(struct seq_file *m, const struct vhost_vq *vq)
-{
-	u64 low = READ_ONCE(vq->features[0]);
-	u64 high = READ_ONCE(vq->features[1]);
-
-	if (high)
-		seq_printf(m, "vhost-features:\t0x%llx%016llx\n", high, low);
-	else
-		seq_printf(m, "vhost-features:\t0x%llx\n", low);
-}
-
-static void net_show_fdinfo(struct seq_file *m, struct file *file)
-{
-	struct vhost_net *net = file->private_data;
-	int i;
-
-	show_features(m, net->vqs[0]);
-	vhost_iotlb_show(m, &net->device);
-	for (i = 0; i < VHOST_NET_VQS; i++)
-		vhost_vq_show(m, net->vqs[i]);
-}
-
 static const struct file_operations net_fops = {
 	.owner		= THIS_MODULE,
 	.open		= net_open,
@@ -282,7 +258,7 @@ static const struct file_operations net_fops = {
 	.poll		= net_poll,
 	.unlocked_ioctl	= net_ioctl,
 	.compat_ioctl	= compat_ptr_ioctl,
-	.show_fdinfo	= net_show_fdinfo,
+	.show_fdinfo	= vhost_net_show_fdinfo,
 	.llseek		= noop_llseek,
 };
 

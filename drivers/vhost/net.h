@@ -54,6 +54,7 @@ enum {
  * @hdr_len: bytes of the guest's virtio header
  * @tries: TX: how often the backend refused the next packet
  * @v3: attached by the interface of 2009, see net_v3.c
+ * @link: what people are told of the backend; read under rcu_read_lock()
  * @sock_watch: watches the backend: RX for packets, TX for room
  *
  * Protected by vq.mutex.
@@ -63,6 +64,7 @@ struct vhost_net_vq {
 	u8 hdr_len;
 	u8 tries;
 	bool v3;
+	struct vhost_link __rcu *link;
 	struct vhost_watch sock_watch;
 };
 
@@ -101,6 +103,9 @@ static inline bool vhost_net_may_go_on(const struct vhost_tally *tally)
 void vhost_net_attached(struct vhost_net_vq *nvq, bool v3);
 struct vhost_backend *vhost_net_detach(struct vhost_net_vq *nvq);
 int vhost_net_set_backend(struct vhost_net *net, unsigned int index, int fd);
+
+/* net_show.c APIs: */
+void vhost_net_show_fdinfo(struct seq_file *m, struct file *file);
 
 /* ioctl_net.c APIs: */
 long vhost_net_ioctl(struct vhost_net *net, unsigned int cmd,

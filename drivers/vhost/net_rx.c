@@ -393,6 +393,8 @@ void vhost_net_rx(struct vhost_vq *vq)
 		vhost_watch_stop(&to_net_vq(vq)->sock_watch);
 		if (vhost_vq_begin_turn(vq))
 			rx_turn(vq, &tally);
+		tally.copied = tally.bytes +
+			       tally.packets * to_net_vq(vq)->hdr_len;
 		vhost_vq_end_turn(vq, &tally);
 	}
 	mutex_unlock(&vq->mutex);

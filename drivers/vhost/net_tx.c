@@ -253,6 +253,8 @@ void vhost_net_tx(struct vhost_vq *vq)
 		vhost_watch_stop(&to_net_vq(vq)->sock_watch);
 		if (vhost_vq_begin_turn(vq))
 			tx_turn(vq, &tally);
+		tally.copied = tally.bytes +
+			       tally.packets * vq->backend->hdr_len;
 		vhost_vq_end_turn(vq, &tally);
 	}
 	mutex_unlock(&vq->mutex);

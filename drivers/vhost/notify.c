@@ -218,10 +218,12 @@ void vhost_vq_call(struct vhost_vq *vq)
 		vq->ring.call_valid = false;
 		return;
 	}
-	if (!vhost_ring_need_call(vq))
+	if (!vhost_ring_need_call(vq)) {
+		vhost_stats_count(&vq->stats, &vq->stats.suppressed);
 		return;
+	}
 	eventfd_signal(vq->call);
-	vhost_stats_call(&vq->stats);
+	vhost_stats_count(&vq->stats, &vq->stats.calls);
 }
 
 /**

@@ -3,6 +3,7 @@
  * Counters of a ring, and the names of the reasons.
  */
 #include <linux/build_bug.h>
+#include <linux/jiffies.h>
 #include <linux/kernel.h>
 #include <linux/seq_file.h>
 
@@ -62,33 +63,22 @@ void vhost_stats_add(struct vhost_stats *stats, const struct vhost_tally *tally)
 	u64_stats_update_begin(&stats->sync);
 	u64_stats_add(&stats->packets, tally->packets);
 	u64_stats_add(&stats->bytes, tally->bytes);
+	u64_stats_add(&stats->copied, tally->copied);
 	u64_stats_inc(&stats->runs);
 	u64_stats_update_end(&stats->sync);
 	preempt_enable();
 }
 
 /**
- * vhost_stats_call() - count an interrupt
+ * vhost_stats_count() - count something that has happened once
  * @stats: the counters
+ * @counter: which of them
  */
-void vhost_stats_call(struct vhost_stats *stats)
+void vhost_stats_count(struct vhost_stats *stats, u64_stats_t *counter)
 {
 	preempt_disable();
 	u64_stats_update_begin(&stats->sync);
-	u64_stats_inc(&stats->calls);
-	u64_stats_update_end(&stats->sync);
-	preempt_enable();
-}
-
-/**
- * vhost_stats_polled() - count that busy polling found something
- * @stats: the counters
- */
-void vhost_stats_polled(struct vhost_stats *stats)
-{
-	preempt_disable();
-	u64_stats_update_begin(&stats->sync);
-	u64_stats_inc(&stats->polled);
+	u64_stats_inc(counter);
 	u64_stats_update_end(&stats->sync);
 	preempt_enable();
 }
@@ -103,8 +93,10 @@ void vhost_stats_reason(struct vhost_stats *stats, enum vhost_reason why)
 	preempt_disable();
 	u64_stats_update_begin(&stats->sync);
 	u64_stats_inc(&stats->reasons[why]);
+	u64_stats_set(&stats->last_at, get_jiffies_64());
 	u64_stats_update_end(&stats->sync);
 	preempt_enable();
+	WRITE_ONCE(stats->last, why);
 }
 
 static u64 read_one(struct vhost_stats *stats, const u64_stats_t *counter)
@@ -119,6 +111,24 @@ static u64 read_one(struct vhost_stats *stats, const u64_stats_t *counter)
 	return val;
 }
 
+static void show_one(struct seq_file *m, int vq, const char *name,
+		     struct vhost_stats *stats, const u64_stats_t *counter)
+{
+	seq_printf(m, "vq%d-%s:\t%llu\n", vq, name, read_one(stats, counter));
+}
+
+static void show_last(struct seq_file *m, int vq, struct vhost_stats *stats)
+{
+	enum vhost_reason last = READ_ONCE(stats->last);
+	u64 at = read_one(stats, &stats->last_at);
+
+	if (!last)
+		return;
+	seq_printf(m, "vq%d-last-error:\t%s\n", vq, vhost_reason_name(last));
+	seq_printf(m, "vq%d-last-error-ms:\t%llu\n", vq,
+		   jiffies64_to_msecs(get_jiffies_64() - at));
+}
+
 /**
  * vhost_stats_show() - print the counters, reasons only if they occurred
  * @m: where to
@@ -129,22 +139,19 @@ void vhost_stats_show(struct seq_file *m, int vq, struct vhost_stats *stats)
 {
 	int i;
 
-	seq_printf(m, "vq%d-packets:\t%llu\n", vq,
-		   read_one(stats, &stats->packets));
-	seq_printf(m, "vq%d-bytes:\t%llu\n", vq,
-		   read_one(stats, &stats->bytes));
-	seq_printf(m, "vq%d-runs:\t%llu\n", vq, read_one(stats, &stats->runs));
-	seq_printf(m, "vq%d-polled:\t%llu\n", vq,
-		   read_one(stats, &stats->polled));
+	show_one(m, vq, "packets", stats, &stats->packets);
+	show_one(m, vq, "bytes", stats, &stats->bytes);
+	show_one(m, vq, "copied", stats, &stats->copied);
+	show_one(m, vq, "runs", stats, &stats->runs);
+	show_one(m, vq, "polled", stats, &stats->polled);
 	seq_printf(m, "vq%d-kicks:\t%lu\n", vq,
 		   atomic_long_read(&stats->kicks));
-	seq_printf(m, "vq%d-calls:\t%llu\n", vq,
-		   read_one(stats, &stats->calls));
-	for (i = VHOST_OK + 1; i < VHOST_REASONS; i++) {
-		u64 n = read_one(stats, &stats->reasons[i]);
-
-		if (n)
-			seq_printf(m, "vq%d-%s:\t%llu\n", vq,
-				   vhost_reason_name(i), n);
-	}
+	show_one(m, vq, "batches", stats, &stats->batches);
+	show_one(m, vq, "calls", stats, &stats->calls);
+	show_one(m, vq, "suppressed", stats, &stats->suppressed);
+	show_last(m, vq, stats);
+	for (i = VHOST_OK + 1; i < VHOST_REASONS; i++)
+		if (read_one(stats, &stats->reasons[i]))
+			show_one(m, vq, vhost_reason_name(i), stats,
+				 &stats->reasons[i]);
 }

@@ -59,11 +59,16 @@ enum vhost_reason {
  * struct vhost_stats - counters of one ring since the device was opened
  * @packets: packets that passed
  * @bytes: bytes in them, without the virtio header
+ * @copied: bytes of them that were copied from or to the guest, with headers
  * @kicks: wake-ups of the kick eventfd
+ * @batches: times used buffers were published
  * @calls: interrupts sent
+ * @suppressed: interrupts that the guest did not want
  * @runs: times the worker went through the ring
  * @polled: times busy polling found something
  * @reasons: buffers and packets that could not be used, by reason
+ * @last_at: when there was one last, in jiffies
+ * @last: and which; VHOST_OK if there was none
  * @sync: lets readers on 32 bit see whole numbers
  *
  * Written under the vq's mutex, but for @kicks; read without a lock.
@@ -71,10 +76,15 @@ enum vhost_reason {
 struct vhost_stats {
 	u64_stats_t packets;
 	u64_stats_t bytes;
+	u64_stats_t copied;
+	u64_stats_t batches;
 	u64_stats_t calls;
+	u64_stats_t suppressed;
 	u64_stats_t runs;
 	u64_stats_t polled;
 	u64_stats_t reasons[VHOST_REASONS];
+	u64_stats_t last_at;
+	enum vhost_reason last;
 	atomic_long_t kicks;
 	struct u64_stats_sync sync;
 };
@@ -83,11 +93,13 @@ struct vhost_stats {
  * struct vhost_tally - one turn of a worker on a ring
  * @packets: packets that passed
  * @bytes: bytes in them, without the virtio header
+ * @copied: the same with the headers that were copied; known in the end
  * @tries: packets and buffers looked at, also those that were no good
  */
 struct vhost_tally {
 	u64 packets;
 	u64 bytes;
+	u64 copied;
 	u32 tries;
 };
 
@@ -95,8 +107,7 @@ struct vhost_tally {
 void vhost_stats_init(struct vhost_stats *stats);
 void vhost_stats_add(struct vhost_stats *stats,
 		     const struct vhost_tally *tally);
-void vhost_stats_call(struct vhost_stats *stats);
-void vhost_stats_polled(struct vhost_stats *stats);
+void vhost_stats_count(struct vhost_stats *stats, u64_stats_t *counter);
 void vhost_stats_reason(struct vhost_stats *stats, enum vhost_reason why);
 const char *vhost_reason_name(enum vhost_reason why);
 void vhost_stats_show(struct seq_file *m, int vq, struct vhost_stats *stats);

@@ -5,6 +5,9 @@
 #include <linux/err.h>
 #include <linux/eventfd.h>
 #include <linux/mm.h>
+#include <linux/pid.h>
+#include <linux/rcupdate.h>
+#include <linux/sched.h>
 #include <linux/sched/mm.h>
 #include <linux/vhost.h>
 #include <linux/virtio_config.h>
@@ -28,6 +31,7 @@ void vhost_device_init(struct vhost_device *device,
 		       struct vhost_vq **vqs, unsigned int num_vqs)
 {
 	mutex_init(&device->mutex);
+	spin_lock_init(&device->owner_lock);
 	vhost_iotlb_init(device);
 	device->ops = ops;
 	device->vqs = vqs;
@@ -44,6 +48,15 @@ int vhost_device_check_owner(struct vhost_device *device)
 {
 	lockdep_assert_held(&device->mutex);
 	return device->mm && device->mm == current->mm ? 0 : -EPERM;
+}
+
+/* Whom people are told of as the owner. Takes over the hold on the process. */
+static void name_owner(struct vhost_device *device, struct pid *owner)
+{
+	spin_lock(&device->owner_lock);
+	swap(device->owner, owner);
+	spin_unlock(&device->owner_lock);
+	put_pid(owner);
 }
 
 static void free_vqs(struct vhost_device *device, unsigned int num)
@@ -76,6 +89,7 @@ static int alloc_vqs(struct vhost_device *device)
  */
 int vhost_device_set_owner(struct vhost_device *device)
 {
+	struct vhost_worker *worker;
 	unsigned int i;
 	int err, id;
 
@@ -95,8 +109,11 @@ int vhost_device_set_owner(struct vhost_device *device)
 		err = id;
 		goto free_vqs;
 	}
+	worker = rcu_dereference_protected(device->workers[id],
+					   lockdep_is_held(&device->mutex));
 	for (i = 0; i < device->num_vqs; i++)
-		rcu_assign_pointer(device->vqs[i]->worker, device->workers[id]);
+		rcu_assign_pointer(device->vqs[i]->worker, worker);
+	name_owner(device, get_pid(task_tgid(current)));
 	return 0;
 
 free_vqs:
@@ -142,10 +159,12 @@ static void drop_owner(struct vhost_device *device)
 	vhost_iotlb_switch(device, false);
 	vhost_mem_free(device->mem);
 	device->mem = NULL;
+	WRITE_ONCE(device->regions, 0);
 	if (device->log)
 		eventfd_ctx_put(device->log);
 	device->log = NULL;
 	device->backend_features = 0;
+	name_owner(device, NULL);
 	if (device->mm)
 		mmput(device->mm);
 	device->mm = NULL;
@@ -230,6 +249,7 @@ struct vhost_mem *vhost_device_swap_mem(struct vhost_device *device,
 			vhost_vq_queue(vq);
 		mutex_unlock(&vq->mutex);
 	}
+	WRITE_ONCE(device->regions, mem->num);
 	swap(device->mem, mem);
 	return mem;
 }

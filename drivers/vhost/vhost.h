@@ -27,6 +27,7 @@
 #include <linux/bits.h>
 #include <linux/log2.h>
 #include <linux/mutex.h>
+#include <linux/spinlock.h>
 #include <linux/types.h>
 #include <linux/virtio_byteorder.h>
 #include <linux/workqueue.h>
@@ -42,6 +43,7 @@
 #include "worker.h"
 
 struct file;
+struct pid;
 struct seq_file;
 struct vhost_backend;
 struct vhost_device;
@@ -188,7 +190,12 @@ struct vhost_device_ops {
  * @log: to be signalled when the dirty log was written, or NULL
  * @backend_features: bits of the interface that were agreed on
  * @dialect: which interface the client speaks
- * @workers: serve the rings; by their numbers, NULL where there is none
+ * @workers: serve the rings; by their numbers, NULL where there is none. They
+ *	change under @mutex; who does not hold it reads them under
+ *	rcu_read_lock()
+ * @owner_lock: protects @owner, from those who do not hold @mutex
+ * @owner: the owner's process, held; NULL without an owner
+ * @regions: how many there are in @mem
  */
 struct vhost_device {
 	struct mutex mutex;	/* one ioctl at a time */
@@ -201,7 +208,10 @@ struct vhost_device {
 	struct eventfd_ctx *log;
 	u64 backend_features;
 	enum vhost_dialect dialect;
-	struct vhost_worker *workers[VHOST_MAX_WORKERS];
+	struct vhost_worker __rcu *workers[VHOST_MAX_WORKERS];
+	spinlock_t owner_lock;	/* owner; no worker takes it */
+	struct pid *owner;
+	u32 regions;
 };
 
 /**
@@ -260,6 +270,9 @@ enum vhost_fetch vhost_vq_break(struct vhost_vq *vq, enum vhost_reason why);
 bool vhost_vq_begin_turn(struct vhost_vq *vq);
 void vhost_vq_end_turn(struct vhost_vq *vq, const struct vhost_tally *tally);
 void vhost_vq_complete(struct vhost_vq *vq);
+
+/* show.c APIs: */
+void vhost_device_show(struct seq_file *m, struct vhost_device *device);
 void vhost_vq_show(struct seq_file *m, struct vhost_vq *vq);
 
 /* workers.c APIs: */

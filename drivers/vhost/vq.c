@@ -680,5 +680,6 @@ void vhost_vq_complete(struct vhost_vq *vq)
 		vhost_vq_break(vq, VHOST_BAD_RING);
 		return;
 	}
+	vhost_stats_count(&vq->stats, &vq->stats.batches);
 	vhost_vq_call(vq);
 }

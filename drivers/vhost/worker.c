@@ -43,6 +43,14 @@ static void run_queue(struct llist_node *works)
 	}
 }
 
+/* Woken for nothing, it goes on sleeping. */
+static void note_wakeup(struct vhost_worker *worker)
+{
+	if (worker->asleep)
+		WRITE_ONCE(worker->wakeups, worker->wakeups + 1);
+	worker->asleep = false;
+}
+
 /* Called as if about to sleep. Return: false if there is no reason not to. */
 static bool worker_run(struct vhost_worker *worker)
 {
@@ -51,6 +59,7 @@ static bool worker_run(struct vhost_worker *worker)
 	if (!works && !worker->busyloop)
 		return false;
 	__set_current_state(TASK_RUNNING);
+	note_wakeup(worker);
 	if (works)
 		run_queue(works);
 	if (worker->busyloop)
@@ -85,6 +94,7 @@ static int thread_main(void *data)
 			continue;
 		if (stop)
 			break;
+		worker->asleep = true;
 		schedule();
 	}
 	__set_current_state(TASK_RUNNING);

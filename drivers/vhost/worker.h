@@ -8,6 +8,7 @@
 #include <linux/llist.h>
 #include <linux/types.h>
 
+struct seq_file;
 struct task_struct;
 struct vhost_device;
 
@@ -34,6 +35,8 @@ struct vhost_work {
  * @task: the thread
  * @device: whose rings it works on; holds the owner's memory meanwhile
  * @busyloop: some of those rings may have to be looked at; the thread's own
+ * @asleep: the thread has slept since it last found works; its own
+ * @wakeups: how often it was woken by works
  * @id: number of the worker in its device
  * @rcu: who looks at a ring's worker holds nothing but rcu_read_lock()
  */
@@ -42,6 +45,8 @@ struct vhost_worker {
 	struct task_struct *task;
 	struct vhost_device *device;
 	bool busyloop;
+	bool asleep;
+	unsigned long wakeups;
 	u32 id;
 	struct rcu_head rcu;
 };

@@ -20,7 +20,9 @@ static struct vhost_worker *find_worker(struct vhost_device *device, u32 id)
 	lockdep_assert_held(&device->mutex);
 	if (id >= VHOST_MAX_WORKERS)
 		return NULL;
-	return device->workers[array_index_nospec(id, VHOST_MAX_WORKERS)];
+	id = array_index_nospec(id, VHOST_MAX_WORKERS);
+	return rcu_dereference_protected(device->workers[id],
+					 lockdep_is_held(&device->mutex));
 }
 
 /**
@@ -36,14 +38,14 @@ int vhost_device_new_worker(struct vhost_device *device)
 	u32 id = 0;
 
 	lockdep_assert_held(&device->mutex);
-	while (device->workers[id])
+	while (rcu_access_pointer(device->workers[id]))
 		if (++id == VHOST_MAX_WORKERS)
 			return -ENOMEM;
 
 	worker = vhost_worker_create(device, id);
 	if (IS_ERR(worker))
 		return PTR_ERR(worker);
-	device->workers[id] = worker;
+	rcu_assign_pointer(device->workers[id], worker);
 	return id;
 }
 
@@ -74,7 +76,7 @@ int vhost_device_free_worker(struct vhost_device *device, u32 id)
 	if (has_ring(device, worker))
 		return -EBUSY;
 
-	device->workers[worker->id] = NULL;
+	RCU_INIT_POINTER(device->workers[worker->id], NULL);
 	/* Who still saw it in a ring has queued its work when this is over. */
 	synchronize_rcu();
 	vhost_worker_destroy(worker);
@@ -91,8 +93,11 @@ void vhost_workers_destroy(struct vhost_device *device)
 
 	lockdep_assert_held(&device->mutex);
 	for (id = 0; id < VHOST_MAX_WORKERS; id++) {
-		vhost_worker_destroy(device->workers[id]);
-		device->workers[id] = NULL;
+		struct vhost_worker *worker = find_worker(device, id);
+
+		/* First: who still finds it may look at the thread. */
+		RCU_INIT_POINTER(device->workers[id], NULL);
+		vhost_worker_destroy(worker);
 	}
 }
 

@@ -54,7 +54,8 @@ static bool is_setup(const char *line)
 	static const char * const keys[] = {
 		"features:", "-state:", "-broken:", "-format:", "-size:",
 		"-next-avail:", "-next-used:", "-worker:", "-thread:",
-		"iotlb-entries:",
+		"-interface:", "iotlb-entries:", "regions:", "vhost-owner:",
+		"vhost-log:",
 	};
 	size_t len = strcspn(line, "\n");
 	unsigned int i;

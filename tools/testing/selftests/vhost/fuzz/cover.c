@@ -151,7 +151,8 @@ static void look_at_counters(const struct world *w)
 		return;
 	for (line = strtok_r(buf, "\n", &save); line;
 	     line = strtok_r(NULL, "\n", &save))
-		if (!strstr(line, "thread") && !strstr(line, "next-"))
+		if (!strstr(line, "thread") && !strstr(line, "next-") &&
+		    !strstr(line, "-ms:"))
 			look_at_line(w, line);
 }
 

@@ -1,13 +1,65 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * What fdinfo says of a virtqueue.
+ * What fdinfo says of a device and its virtqueues.
  */
+#include <linux/pid.h>
 #include <linux/rcupdate.h>
 #include <linux/sched.h>
 #include <linux/seq_file.h>
 #include <linux/vhost.h>
 
 #include "vhost.h"
+
+/* As the reader sees the process: 0 if it does not. */
+static void show_owner(struct seq_file *m, struct vhost_device *device)
+{
+	struct pid *owner;
+
+	spin_lock(&device->owner_lock);
+	owner = get_pid(device->owner);
+	spin_unlock(&device->owner_lock);
+	if (!owner)
+		return;
+	seq_printf(m, "vhost-owner:\t%d\n", pid_vnr(owner));
+	put_pid(owner);
+}
+
+/* The thread is there for as long as the worker is, and a grace period. */
+static void show_thread(struct seq_file *m, const struct vhost_worker *worker)
+{
+	struct task_struct *task = worker->task;
+	u32 i = worker->id;
+
+	seq_printf(m, "worker%u-thread:\t%d\n", i, task_pid_vnr(task));
+	seq_printf(m, "worker%u-cpu-ns:\t%llu\n", i,
+		   READ_ONCE(task->se.sum_exec_runtime));
+	seq_printf(m, "worker%u-wakeups:\t%lu\n", i,
+		   READ_ONCE(worker->wakeups));
+}
+
+/**
+ * vhost_device_show() - print the device for people, without its rings
+ * @m: where to
+ * @device: the device; its mutex is not taken, as its holder may have to wait
+ */
+void vhost_device_show(struct seq_file *m, struct vhost_device *device)
+{
+	u64 features = READ_ONCE(device->vqs[0]->features[0]);
+	const struct vhost_worker *worker;
+	int i;
+
+	show_owner(m, device);
+	seq_printf(m, "vhost-regions:\t%u\n", READ_ONCE(device->regions));
+	seq_printf(m, "vhost-log:\t%s\n",
+		   features & BIT_ULL(VHOST_F_LOG_ALL) ? "on" : "off");
+	rcu_read_lock();
+	for (i = 0; i < VHOST_MAX_WORKERS; i++) {
+		worker = rcu_dereference(device->workers[i]);
+		if (worker)
+			show_thread(m, worker);
+	}
+	rcu_read_unlock();
+}
 
 /* For people who want to place threads, or to see what one of them burns. */
 static void show_worker(struct seq_file *m, struct vhost_vq *vq)
