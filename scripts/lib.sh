@@ -295,7 +295,7 @@ variant_make()
 	mkdir -p "$dir/drivers" "$dir/include"
 	# Sources only, and as old as they are: what is built stays built.
 	(cd "$VHOST_TOP" && cp -a --parents \
-		drivers/vhost/{*.[ch],Makefile,compat} include/linux "$dir")
+		drivers/vhost/{*.[ch],Makefile,compat} include/{linux,trace} "$dir")
 	out=$(make -C "$(kdir)" M="$dir/drivers/vhost" W=1 -j"$(nproc)" \
 		"$@" modules 2>&1) &&
 		! grep 'warning: ' <<<"$out" | grep -qv 'compiler differs' &&

@@ -335,6 +335,7 @@ int vhost_iotlb_update(struct vhost_device *device,
 	}
 
 	iotlb->updates++;
+	trace_vhost_iotlb_update(device, msg->iova, msg->size, msg->perm);
 	if (known(device, new)) {
 		kfree(new);
 	} else {

@@ -218,6 +218,7 @@ static void ask(struct vhost_vq *vq, u64 iova, u8 perm)
 	miss->when = jiffies;
 	misses->total++;
 	vq->iotlb->untold++;
+	trace_vhost_iotlb_miss(vq, iova, perm);
 	return;
 
 found:
@@ -226,6 +227,7 @@ found:
 	miss->told = false;
 	miss->when = jiffies;
 	vq->iotlb->untold++;
+	trace_vhost_iotlb_miss(vq, iova, perm);
 }
 
 /*

@@ -145,6 +145,7 @@ static void log_range(struct vhost_vq *vq, u64 first, u64 last)
 {
 	u64 page;
 
+	trace_vhost_log(vq, first, last);
 	/* A table that the bitmap can't cover is refused; so is its log. */
 	for (page = first / VHOST_PAGE_SIZE; page <= last / VHOST_PAGE_SIZE;
 	     page++)

@@ -13,6 +13,7 @@
 #include <linux/virtio_config.h>
 #include <net/sock.h>
 
+#include "link.h"
 #include "net.h"
 #include "net_hdr.h"
 
@@ -38,6 +39,17 @@ static void set_header(struct vhost_net_vq *nvq, struct vhost_backend *backend)
 				 nvq->vq.ring.little_endian);
 }
 
+/* What people are told of the backend. */
+static void set_link(struct vhost_net_vq *nvq, struct vhost_link *link)
+{
+	if (rcu_access_pointer(nvq->link) == link)
+		return;
+	rcu_assign_pointer(nvq->link, link);
+	if (trace_vhost_backend_enabled())
+		trace_vhost_backend(&nvq->vq, link ? link->kind : "none",
+				    link ? link->name : "");
+}
+
 /**
  * vhost_net_attached() - a ring has another backend, or none
  * @nvq: the ring
@@ -48,7 +60,7 @@ void vhost_net_attached(struct vhost_net_vq *nvq, bool v3)
 	const struct vhost_backend *backend = nvq->vq.backend;
 
 	lockdep_assert_held(&nvq->vq.mutex);
-	rcu_assign_pointer(nvq->link, backend ? backend->link : NULL);
+	set_link(nvq, backend ? backend->link : NULL);
 	vhost_watch_stop(&nvq->sock_watch);
 	nvq->tries = 0;
 	nvq->v3 = v3;

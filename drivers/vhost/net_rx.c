@@ -68,7 +68,7 @@ static enum rx_step rx_too_big(struct vhost_vq *vq, struct rx_room *room,
 			       u16 more)
 {
 	rx_release(vq, room, more);
-	vhost_stats_reason(&vq->stats, VHOST_DROP_BIG);
+	vhost_vq_count(vq, VHOST_DROP_BIG);
 	vhost_backend_discard(vq->backend);
 	return RX_AGAIN;
 }
@@ -307,6 +307,7 @@ static enum rx_step rx_packet(struct vhost_vq *vq, struct vhost_tally *tally)
 	}
 	tally->packets++;
 	tally->bytes += frame_len;
+	trace_vhost_recv(vq, frame_len, room.buffers);
 	return RX_GO_ON;
 }
 

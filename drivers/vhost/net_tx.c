@@ -39,6 +39,7 @@ static void tx_flush(struct vhost_vq *vq, struct vhost_tally *tally)
 		vhost_tap_flush(backend, &sent);
 		tally->packets += sent.packets;
 		tally->bytes += sent.bytes;
+		trace_vhost_send(vq, sent.packets, sent.bytes, sent.refused);
 		tx_complain(vq, VHOST_DROP_BACKEND, sent.refused);
 		tx_complain(vq, VHOST_BAD_DATA, sent.faults);
 		tx_complain(vq, VHOST_BAD_HDR, sent.bad_hdrs);
@@ -75,7 +76,7 @@ static enum tx_step tx_refused(struct vhost_vq *vq,
 	case -ENOBUFS:
 	case -ENOMEM:
 		if (++nvq->tries >= VHOST_NET_TX_TRIES) {
-			vhost_stats_reason(&vq->stats, VHOST_DROP_BUSY);
+			vhost_vq_count(vq, VHOST_DROP_BUSY);
 			return tx_used(vq, chain);
 		}
 		vhost_ring_rewind(&vq->ring, 1, chain->slots);
@@ -126,6 +127,7 @@ static enum tx_step tx_packet(struct vhost_vq *vq, struct vhost_chain *chain,
 	struct vhost_backend *backend = vq->backend;
 	struct iov_iter from;
 	int err = -ENOSPC, num;
+	u32 len;
 
 	if (unlikely(chain->num != chain->out))
 		return tx_bad(vq, chain, VHOST_BAD_DIRECTION);
@@ -145,8 +147,10 @@ static enum tx_step tx_packet(struct vhost_vq *vq, struct vhost_chain *chain,
 		iov_iter_init(&from, ITER_SOURCE, chain->iov, num,
 			      chain->out_len);
 		err = vhost_backend_send(backend, &from);
+		len = err ? 0 : chain->out_len - backend->hdr_len;
 		tally->packets += !err;
-		tally->bytes += err ? 0 : chain->out_len - backend->hdr_len;
+		tally->bytes += len;
+		trace_vhost_send(vq, !err, len, !!err);
 	}
 	return likely(!err) ? tx_used(vq, chain) : tx_refused(vq, chain, err);
 }

@@ -27,8 +27,10 @@ static int watch_woken(wait_queue_entry_t *wait, unsigned int mode, int sync,
 
 	if (!(key_to_poll(key) & watch->mask))
 		return 0;
-	if (watch->woken)
+	if (watch->woken) {
 		atomic_long_inc(watch->woken);
+		trace_vhost_kick(watch->vq);
+	}
 	vhost_vq_queue(watch->vq);
 	return 0;
 }
@@ -220,10 +222,12 @@ void vhost_vq_call(struct vhost_vq *vq)
 	}
 	if (!vhost_ring_need_call(vq)) {
 		vhost_stats_count(&vq->stats, &vq->stats.suppressed);
+		trace_vhost_call(vq, false);
 		return;
 	}
 	eventfd_signal(vq->call);
 	vhost_stats_count(&vq->stats, &vq->stats.calls);
+	trace_vhost_call(vq, true);
 }
 
 /**

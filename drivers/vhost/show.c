@@ -48,6 +48,7 @@ void vhost_device_show(struct seq_file *m, struct vhost_device *device)
 	const struct vhost_worker *worker;
 	int i;
 
+	seq_printf(m, "vhost-id:\t%llu\n", device->id);
 	show_owner(m, device);
 	seq_printf(m, "vhost-regions:\t%u\n", READ_ONCE(device->regions));
 	seq_printf(m, "vhost-log:\t%s\n",

@@ -30,12 +30,16 @@ void vhost_device_init(struct vhost_device *device,
 		       const struct vhost_device_ops *ops,
 		       struct vhost_vq **vqs, unsigned int num_vqs)
 {
+	static atomic64_t devices = ATOMIC64_INIT(0);
+
 	mutex_init(&device->mutex);
+	device->id = atomic64_inc_return(&devices);
 	spin_lock_init(&device->owner_lock);
 	vhost_iotlb_init(device);
 	device->ops = ops;
 	device->vqs = vqs;
 	device->num_vqs = num_vqs;
+	trace_vhost_open(device);
 }
 
 /**
@@ -53,6 +57,8 @@ int vhost_device_check_owner(struct vhost_device *device)
 /* Whom people are told of as the owner. Takes over the hold on the process. */
 static void name_owner(struct vhost_device *device, struct pid *owner)
 {
+	if (device->owner || owner)
+		trace_vhost_owner(device, pid_nr(owner));
 	spin_lock(&device->owner_lock);
 	swap(device->owner, owner);
 	spin_unlock(&device->owner_lock);
@@ -202,6 +208,7 @@ void vhost_device_destroy(struct vhost_device *device)
 	mutex_lock(&device->mutex);
 	drop_owner(device);
 	mutex_unlock(&device->mutex);
+	trace_vhost_release(device);
 }
 
 /*

@@ -31,6 +31,7 @@
 #include <linux/types.h>
 #include <linux/virtio_byteorder.h>
 #include <linux/workqueue.h>
+#include <trace/events/vhost_net.h>
 
 #include "chain.h"
 #include "iotlb.h"
@@ -181,6 +182,7 @@ struct vhost_device_ops {
 /**
  * struct vhost_device - one open file of a vhost device
  * @mutex: one ioctl at a time
+ * @id: a number that no other device has, or ever had
  * @ops: what kind of device it is
  * @vqs: its rings
  * @num_vqs: how many
@@ -199,6 +201,7 @@ struct vhost_device_ops {
  */
 struct vhost_device {
 	struct mutex mutex;	/* one ioctl at a time */
+	u64 id;
 	const struct vhost_device_ops *ops;
 	struct vhost_vq **vqs;
 	unsigned int num_vqs;
@@ -265,6 +268,7 @@ int vhost_vq_start(struct vhost_vq *vq, struct vhost_backend *backend);
 struct vhost_backend *vhost_vq_stop(struct vhost_vq *vq);
 void vhost_vq_queue(struct vhost_vq *vq);
 void vhost_vq_queue_later(struct vhost_vq *vq, unsigned long delay);
+void vhost_vq_count(struct vhost_vq *vq, enum vhost_reason why);
 void vhost_vq_complain(struct vhost_vq *vq, enum vhost_reason why);
 enum vhost_fetch vhost_vq_break(struct vhost_vq *vq, enum vhost_reason why);
 bool vhost_vq_begin_turn(struct vhost_vq *vq);
@@ -450,8 +454,14 @@ static inline int vhost_ring_start(struct vhost_vq *vq)
 static inline enum vhost_fetch vhost_ring_next(struct vhost_vq *vq,
 					       struct vhost_chain *chain)
 {
-	return vq->ring.is_packed ? vhost_packed_next(vq, chain) :
-				    vhost_split_next(vq, chain);
+	enum vhost_fetch found = vq->ring.is_packed ?
+				 vhost_packed_next(vq, chain) :
+				 vhost_split_next(vq, chain);
+
+	if (trace_vhost_fetch_enabled() &&
+	    (found == VHOST_FETCH_OK || found == VHOST_FETCH_BAD))
+		trace_vhost_fetch(vq, chain);
+	return found;
 }
 
 /**

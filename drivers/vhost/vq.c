@@ -559,6 +559,19 @@ void vhost_vq_queue_later(struct vhost_vq *vq, unsigned long delay)
 }
 
 /**
+ * vhost_vq_count() - count what could not be used
+ * @vq: the queue
+ * @why: the reason
+ */
+void vhost_vq_count(struct vhost_vq *vq, enum vhost_reason why)
+{
+	lockdep_assert_held(&vq->mutex);
+	vhost_stats_reason(&vq->stats, why);
+	if (trace_vhost_error_enabled())
+		trace_vhost_error(vq, vhost_reason_name(why));
+}
+
+/**
  * vhost_vq_complain() - count what could not be used and tell the owner
  * @vq: the queue
  * @why: the reason
@@ -568,8 +581,7 @@ void vhost_vq_queue_later(struct vhost_vq *vq, unsigned long delay)
  */
 void vhost_vq_complain(struct vhost_vq *vq, enum vhost_reason why)
 {
-	lockdep_assert_held(&vq->mutex);
-	vhost_stats_reason(&vq->stats, why);
+	vhost_vq_count(vq, why);
 	vq->err_due = true;
 }
 
@@ -586,8 +598,7 @@ void vhost_vq_complain(struct vhost_vq *vq, enum vhost_reason why)
  */
 enum vhost_fetch vhost_vq_break(struct vhost_vq *vq, enum vhost_reason why)
 {
-	lockdep_assert_held(&vq->mutex);
-	vhost_stats_reason(&vq->stats, why);
+	vhost_vq_count(vq, why);
 	if (vq->state != VHOST_VQ_BROKEN)
 		vq->err_due = true;
 	vq->state = VHOST_VQ_BROKEN;
@@ -668,8 +679,10 @@ void vhost_vq_end_turn(struct vhost_vq *vq, const struct vhost_tally *tally)
  */
 void vhost_vq_complete(struct vhost_vq *vq)
 {
+	u16 batch = vq->ring.put_num;
+
 	lockdep_assert_held(&vq->mutex);
-	if (!vq->ring.put_num)
+	if (!batch)
 		return;
 	/* Who sees a bad buffer come back has been told of it. */
 	vhost_vq_report(vq);
@@ -681,5 +694,6 @@ void vhost_vq_complete(struct vhost_vq *vq)
 		return;
 	}
 	vhost_stats_count(&vq->stats, &vq->stats.batches);
+	trace_vhost_complete(vq, batch);
 	vhost_vq_call(vq);
 }
