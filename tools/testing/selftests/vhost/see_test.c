@@ -450,12 +450,12 @@ TEST_F(seen, last_error)
 static char other_name[IFNAMSIZ], first_name[IFNAMSIZ];
 
 /* A name is one of the two, whole, and there is none without a backend. */
-static bool one_of_two(struct reader *r __attribute__((unused)),
-		       const char *text)
+static bool one_of_two(struct reader *r, const char *text)
 {
 	char name[64], kind[64];
 	const char *at = strstr(text, "vq1-backend:");
 
+	r->packets[VQ_TX] = number_in(text, "vq1-packets:");
 	if (!at || sscanf(at, "vq1-backend: %63s", kind) != 1)
 		return false;
 	at = strstr(text, "vq1-interface:");
@@ -536,6 +536,122 @@ TEST_F(seen, long_address)
 	ASSERT_EQ(0, dev_set_backend(g->fd, VQ_TX, fd));
 	EXPECT_TRUE(says(g, VQ_TX, "interface", "vhtun6"));
 	close(fd);
+}
+
+/*
+ * Symptoms of the manual's chapter on trouble, as its readers would see them.
+ */
+static bool offer_one(struct guest *g)
+{
+	char frame[FRAME];
+
+	frame_build(frame, sizeof(frame), FRAME_TO_HOST, 1);
+	if (guest_send(g, frame, sizeof(frame), NULL))
+		return false;
+	vq_kick_always(&g->vq[VQ_TX]);
+	return true;
+}
+
+/* A tap whose interface is down takes packets, and drops them: not our loss. */
+TEST_F(seen, trouble_link_down)
+{
+	struct guest *g = &self->g;
+	char frame[FRAME];
+
+	ASSERT_EQ(0, netif_up(g->backend.ifname, false));
+	ASSERT_TRUE(send_one(g, 1));
+	EXPECT_EQ(0, count(g, VQ_TX, "drop-backend"));
+	/* None comes, or the news that the interface is down. */
+	EXPECT_GE(0, wire_recv(&g->wire, frame, sizeof(frame), NULL, 100));
+}
+
+TEST_F(seen, trouble_link_gone)
+{
+	struct guest *g = &self->g;
+
+	ASSERT_EQ(0, netif_del(g->backend.ifname));
+	ASSERT_TRUE(offer_one(g));
+	EXPECT_TRUE(counts_to(g, VQ_TX, "drop-backend", 1));
+	EXPECT_TRUE(says(g, VQ_TX, "last-error", "drop-backend"));
+	EXPECT_TRUE(says(g, VQ_TX, "state", "running"));
+	EXPECT_TRUE(says(g, VQ_TX, "interface", g->backend.ifname));
+	EXPECT_EQ(0, count(g, VQ_TX, "packets"));
+}
+
+TEST_F(seen, trouble_detached)
+{
+	struct guest *g = &self->g;
+	long long runs;
+
+	ASSERT_EQ(0, dev_set_backend(g->fd, VQ_TX, -1));
+	runs = count(g, VQ_TX, "runs");
+	ASSERT_TRUE(offer_one(g));
+	EXPECT_TRUE(counts_to(g, VQ_TX, "kicks", 1));
+	ASSERT_TRUE(workers_quiet());
+	EXPECT_EQ(runs, count(g, VQ_TX, "runs"));
+	EXPECT_TRUE(says(g, VQ_TX, "state", "stopped"));
+	EXPECT_TRUE(says(g, VQ_TX, "backend", "none"));
+}
+
+TEST_F(seen, trouble_no_kicks)
+{
+	struct guest *g = &self->g;
+
+	/* Its first turn is one that nobody has kicked for. */
+	ASSERT_TRUE(has_run(g, VQ_TX, 0));
+	ASSERT_TRUE(workers_quiet());
+	ASSERT_EQ(0, dev_vring_file(g->fd, VHOST_SET_VRING_KICK, VQ_TX, -1));
+	ASSERT_TRUE(offer_one(g));
+	ASSERT_TRUE(workers_quiet());
+	EXPECT_EQ(0, count(g, VQ_TX, "kicks"));
+	EXPECT_EQ(0, count(g, VQ_TX, "packets"));
+	EXPECT_TRUE(says(g, VQ_TX, "state", "running"));
+	ASSERT_EQ(0, dev_vring_file(g->fd, VHOST_SET_VRING_KICK, VQ_TX,
+				    g->vq[VQ_TX].kick));
+	EXPECT_TRUE(counts_to(g, VQ_TX, "packets", 1));
+}
+
+TEST_F(seen, trouble_no_buffers)
+{
+	struct guest *g = &self->g;
+	long long runs = count(g, VQ_RX, "runs");
+	char frame[FRAME], value[64];
+
+	frame_build(frame, sizeof(frame), FRAME_TO_GUEST, 1);
+	ASSERT_EQ(0, wire_send_wait(&g->wire, frame, sizeof(frame), NULL));
+	EXPECT_TRUE(has_run(g, VQ_RX, runs));
+	EXPECT_EQ(0, count(g, VQ_RX, "packets"));
+	EXPECT_FALSE(device_tells(g->fd, "vq0-last-error", value));
+	ASSERT_LT(0, guest_post(g, 1));
+	EXPECT_TRUE(counts_to(g, VQ_RX, "packets", 1));
+}
+
+/* The monitor reads what is missing, and does not answer. */
+TEST_F(seen, trouble_silent_monitor)
+{
+	const struct iommu_cfg iommu = {};
+	struct guest_cfg cfg = {
+		.features = variant->features,
+		.iommu = &iommu,
+		.id = 3,
+	};
+	struct guest *g = &self->g;
+	long long updates, misses;
+
+	NEEDS(F_PLATFORM);
+	guest_stop(g);
+	memset(g, 0, sizeof(*g));
+	ASSERT_EQ(0, guest_start(g, &cfg));
+	ASSERT_EQ(0, traffic_alive(g));
+	g->io.silent = true;
+	updates = device_count(g->fd, "iotlb-updates");
+	misses = count(g, VQ_TX, "misses");
+	ASSERT_EQ(0, vq_add(&g->vq[VQ_TX], &(struct vq_seg){
+			.gpa = 0x1122334400000, .len = 100 }, 1, NULL));
+	vq_kick(&g->vq[VQ_TX]);
+	EXPECT_TRUE(counts_to(g, VQ_TX, "misses", misses + 1));
+	EXPECT_EQ(5, count(g, VQ_TX, "packets"));
+	EXPECT_EQ(updates, device_count(g->fd, "iotlb-updates"));
 }
 
 TEST_HARNESS_MAIN

@@ -19,7 +19,7 @@
 
 #define FRAMES		50
 #define BIG_GPA		0x8000000000ULL
-#define BIG		(1 << 20)
+#define BIG		0x100000
 #define IOVA		0x1122334400000ULL
 #define PLUG_FRAMES	5
 
