@@ -90,7 +90,7 @@ qemu_start()
 	open_pipe "$file.qmp"
 	qmp_in[$1]=$in qmp_out[$1]=$out
 	"${qemu_prefix[@]}" "$QEMU" -accel tcg,thread=multi -cpu max,la57=off \
-		-nodefaults -display none -no-user-config \
+		-nodefaults -display none -no-user-config -name "$1" \
 		-kernel "$(vm_kernel_image)" -initrd "$dir/initrd" \
 		-append "console=ttyS0 loglevel=4 mitigations=off panic=-1
 			 tsc=reliable no_timer_check random.trust_cpu=on
@@ -193,6 +193,14 @@ statistics()
 	for fd in $(vhost_fds); do
 		note "fdinfo of vhost fd $fd:" "$(cat "/proc/$qemu/fdinfo/$fd")"
 	done
+}
+
+# vhost_top OPTION...: what it says of this QEMU, if it has been built.
+vhost_top()
+{
+	local top=$VHOST_TOP/tools/vhost/vhost-top
+
+	[[ ! -x $top ]] || "$top" --pid "$qemu" "$@"
 }
 
 ping_guest() { "$BB" ping -q -c 3 -w 30 -s "${2-56}" "10.9.$1.2" >/dev/null; }

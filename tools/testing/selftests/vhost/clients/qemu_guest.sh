@@ -104,6 +104,28 @@ each_pair_works()
 	done
 }
 
+# By the guest's name, all of them running.
+top_shows_rings()
+{
+	local rings
+
+	rings=$(vhost_top --csv | grep -c "^guest,$qemu,.*,running,,") || true
+	note "$rings running rings"
+	((rings == 2 * pairs))
+}
+
+test_top()
+{
+	local text="vhost-top shows all rings"
+
+	if [[ $1 == stock || -z $(vhost_top --version) ]]; then
+		skip "$text" "no statistics, or no vhost-top"
+	else
+		check "$text" top_shows_rings
+	fi
+	table=$(vhost_top --once)
+}
+
 test_boot()
 {
 	must "module loads" load_module "${1-ours}"
@@ -164,6 +186,7 @@ test_single
 ((cards == 1)) || test_multiqueue
 check "workers have used CPU time" workers_ran
 statistics
+test_top "${1-ours}"
 if ((cards > 1)); then
 	test_restart
 	test_reboot
@@ -171,4 +194,5 @@ fi
 ((tap_failed == 0)) || explain
 check "nothing is left when QEMU ends" ends_clean
 check "kernel did not complain" check_log
+[[ -z $table ]] || note "vhost-top --once said of it:"$'\n'"$table"
 finish_tap
