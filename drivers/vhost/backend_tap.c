@@ -12,6 +12,7 @@
 #include <linux/ptr_ring.h>
 #include <linux/skbuff.h>
 #include <net/sock.h>
+#include <net/xdp.h>
 
 #include "backend.h"
 
@@ -49,10 +50,16 @@ struct ptr_ring *vhost_tap_ring(struct file *file)
  */
 void vhost_tap_refill(struct vhost_backend *backend)
 {
+	struct ptr_ring *ring = backend->ring;
+
 	backend->rx_at = 0;
 	/* The ring may be resized: no look at it without its lock. */
-	backend->rx_num = ptr_ring_consume_batched(backend->ring, backend->rx,
-						   VHOST_BACKEND_RUN);
+	spin_lock(&ring->consumer_lock);
+	backend->rx_num = __ptr_ring_consume_batched(ring, backend->rx,
+						     VHOST_BACKEND_RUN);
+	if (backend->rx_num)
+		tun_wake_queue(backend->file, backend->rx_num);
+	spin_unlock(&ring->consumer_lock);
 }
 
 /**

@@ -6,8 +6,8 @@
  *
  * A packet is built in a page fragment:
  *
- *	0		struct tun_xdp_hdr: size of the fragment, and as much
- *			of the virtio header as the tap may look at
+ *	0		as much of the virtio header as the tap may look at;
+ *			before it, on older kernels, the fragment's size
  *	pad - hdr_len	the guest's header, as it came
  *	pad		the frame
  *	after it	room for struct skb_shared_info
@@ -23,6 +23,7 @@
 #include <linux/virtio_byteorder.h>
 #include <linux/virtio_net.h>
 #include <net/sock.h>
+#include <net/xdp.h>
 
 #include "backend.h"
 #include "copies.h"
@@ -57,9 +58,8 @@ struct vhost_tap_queue *vhost_tap_queue_create(void)
  */
 void vhost_tap_queue_free(struct vhost_tap_queue *queue)
 {
-	if (queue && queue->frag.va)
-		__page_frag_cache_drain(virt_to_head_page(queue->frag.va),
-					queue->frag.pagecnt_bias);
+	if (queue)
+		page_frag_cache_drain(&queue->frag);
 	kfree(queue);
 }
 
@@ -119,8 +119,7 @@ int vhost_tap_add(struct vhost_backend *backend, const struct iovec *iov,
 	void *frag;
 
 	BUILD_BUG_ON(SKB_DATA_ALIGN(NET_SKB_PAD + NET_IP_ALIGN) <
-		     offsetof(struct tun_xdp_hdr, gso) +
-		     2 * VHOST_BACKEND_HDR_MAX);
+		     VHOST_TUN_HDR_AT + 2 * VHOST_BACKEND_HDR_MAX);
 
 	if (frame_len > PAGE_SIZE || size > PAGE_SIZE)
 		return -ENOSPC;
@@ -174,19 +173,18 @@ static int check_header(const struct vhost_backend *backend,
 }
 
 static int fill_header(const struct vhost_backend *backend,
-		       const struct xdp_buff *xdp)
+		       struct xdp_buff *xdp)
 {
-	struct tun_xdp_hdr *hdr = xdp->data_hard_start;
-	void *gso = xdp->data_hard_start + offsetof(struct tun_xdp_hdr, gso);
+	void *hdr = xdp->data_hard_start + VHOST_TUN_HDR_AT;
 
-	hdr->buflen = xdp->frame_sz;
+	vhost_tun_set_size(xdp);
 	if (!backend->hdr_len) {
-		memset(gso, 0, VHOST_BACKEND_HDR_MAX);
+		memset(hdr, 0, VHOST_BACKEND_HDR_MAX);
 		return 0;
 	}
 	/* One size for all: what follows a shorter header is not looked at. */
-	memcpy(gso, xdp->data - backend->hdr_len, VHOST_BACKEND_HDR_MAX);
-	return check_header(backend, &hdr->gso, xdp->data_end - xdp->data);
+	memcpy(hdr, xdp->data - backend->hdr_len, VHOST_BACKEND_HDR_MAX);
+	return check_header(backend, hdr, xdp->data_end - xdp->data);
 }
 
 /* Those that can be sent, with their headers, move up to the front. */

@@ -359,18 +359,19 @@ unsigned int world_fitting(const struct world *w, unsigned int want)
 	return want;
 }
 
-/* Taps have headers of the length that was agreed on. */
+/* Backends have headers of the length that was agreed on, if they can. */
 static void set_headers(struct world *w)
 {
 	int len = w->g.hdr_len;
 	unsigned int i;
 
 	for (i = 0; i < BACKENDS; i++) {
-		if (backends[i].kind == BACKEND_PACKET ||
-		    !backends[i].vnet_hdr || w->backend[i].fd < 0 ||
+		if (!backends[i].vnet_hdr || w->backend[i].fd < 0 ||
 		    w->hdr_len[i] == (unsigned int)len)
 			continue;
-		if (!ioctl(w->backend[i].fd, TUNSETVNETHDRSZ, &len))
+		if (backends[i].kind == BACKEND_PACKET ?
+		    !packet_set_hdr(w->backend[i].fd, len) :
+		    !ioctl(w->backend[i].fd, TUNSETVNETHDRSZ, &len))
 			w->hdr_len[i] = len;
 	}
 }

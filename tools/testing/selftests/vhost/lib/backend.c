@@ -97,6 +97,24 @@ static int add_veth(struct backend *b, int n)
 	return r;
 }
 
+/* Since 6.5; before, all headers of packet sockets have ten bytes. */
+#ifndef PACKET_VNET_HDR_SZ
+#define PACKET_VNET_HDR_SZ	24
+#endif
+
+int packet_set_hdr(int fd, int len)
+{
+	const int max = sizeof(struct virtio_net_hdr_mrg_rxbuf), one = 1;
+
+	if (len > max)
+		len = max;
+	if (len && !setsockopt(fd, SOL_PACKET, PACKET_VNET_HDR_SZ, &len,
+			       sizeof(len)))
+		return 0;
+	return setsockopt(fd, SOL_PACKET, PACKET_VNET_HDR, &one,
+			  sizeof(one)) ? -errno : 0;
+}
+
 static int open_packet(struct backend *b, int n)
 {
 	struct sockaddr_ll sll = {
@@ -111,9 +129,11 @@ static int open_packet(struct backend *b, int n)
 	b->fd = socket(AF_PACKET, SOCK_RAW | SOCK_CLOEXEC, 0);
 	if (b->fd < 0)
 		return -errno;
-	if (b->cfg.vnet_hdr && setsockopt(b->fd, SOL_PACKET, PACKET_VNET_HDR,
-					  &one, sizeof(one)))
-		return -errno;
+	if (b->cfg.vnet_hdr) {
+		r = packet_set_hdr(b->fd, b->cfg.hdr_len);
+		if (r)
+			return r;
+	}
 	if (setsockopt(b->fd, SOL_PACKET, PACKET_IGNORE_OUTGOING, &one,
 		       sizeof(one)))
 		return -errno;

@@ -44,4 +44,7 @@ int backend_up(const struct backend *b);
 int tap_open_queue(const char *ifname, const struct backend_cfg *cfg);
 int tap_attach_queue(int fd, bool attach);
 
+/* A packet socket's virtio header, of ten bytes where it can't be longer. */
+int packet_set_hdr(int fd, int len);
+
 #endif
