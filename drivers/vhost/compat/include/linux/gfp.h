@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0 */
 /*
- * page_frag_cache_drain() is there since 6.9. Before, everybody did by hand what
- * it does.
+ * page_frag_cache_drain() is there since 6.9. Before, everybody did by hand
+ * what it does.
  */
 #ifndef VHOST_COMPAT_GFP_H
 #define VHOST_COMPAT_GFP_H

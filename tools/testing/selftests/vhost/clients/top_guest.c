@@ -7,10 +7,10 @@
  *	receive COUNT LENGTH
  *	bad			a chain to send that lies nowhere
  *	break			more made available than the ring has room for
- *	share			the device has another descriptor in this process
- *				and two in a new one
- *	spare			another open device that nobody sets up, with two
- *				descriptors
+ *	share			the device has another descriptor in this
+ *				process and two in a new one
+ *	spare			another open device that nobody sets up, with
+ *				two descriptors
  *
  * Each is answered with "ok", or what went wrong. Ends with its input.
  */
