@@ -20,6 +20,7 @@ struct bench {
 	__s64 ns;		/* to measure for */
 	const char *how;
 	bool tight;		/* the guest takes no time: bench_blast.c */
+	bool watched;		/* somebody reads its fdinfo */
 	bool iotlb;		/* the device translates addresses, */
 	bool fresh;		/* one for each buffer, */
 	bool many;		/* and messages go many at a time */

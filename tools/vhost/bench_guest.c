@@ -4,7 +4,7 @@
  * as the driver takes or gives them. It polls its rings, on the first CPU;
  * the driver's worker has the others.
  *
- *	bench_guest KIND SIZE tap|xdp|packet|macvtap|tap-log SECONDS
+ *	bench_guest KIND SIZE (tap|xdp|packet|macvtap|tap-log)[-watched] SECONDS
  *	bench_guest iotlb static|fresh tx|rx[-multi] SECONDS
  *	bench_guest xdp-drop INTERFACE
  *
@@ -22,6 +22,9 @@
  *
  * With "tap-log" the device logs the pages it writes to, as in a migration, and
  * somebody clears the log a hundred times per second.
+ *
+ * With "watched" behind it, two threads read the device's fdinfo all the time.
+ * They take processor time from the guest: what WORKER says counts.
  *
  * With "iotlb" the device translates addresses, which either stay the same, or
  * belong to one packet only, see bench_iotlb.c. "multi" says that messages go
@@ -44,6 +47,7 @@
  */
 #define _GNU_SOURCE
 #include <errno.h>
+#include <fcntl.h>
 #include <linux/if_tun.h>
 #include <pthread.h>
 #include <stdio.h>
@@ -67,6 +71,7 @@
 #define CLEAR_MS	10	/* from one clearing of the log to the next */
 #define BULK_RING	256	/* of the longest frames there are */
 #define GSO_SIZE	1448	/* pieces these are to be cut into */
+#define WATCHERS	2	/* of the device's fdinfo */
 #define LIMIT		90	/* seconds for everything but measuring */
 
 static __s64 now_ns(void)
@@ -133,6 +138,32 @@ static void build_frame(struct bench *b, enum frame_to to, __u32 seq)
 		frame_build(b->frame, b->size, to, seq);
 }
 
+static void *watch(void *arg)
+{
+	const struct guest *g = arg;
+	char path[64], text[8192];
+	int fd;
+
+	snprintf(path, sizeof(path), "/proc/self/fdinfo/%d", g->fd);
+	for (;;) {
+		fd = open(path, O_RDONLY);
+		while (fd >= 0 && read(fd, text, sizeof(text)) > 0)
+			;
+		close(fd);
+	}
+	return NULL;
+}
+
+static int start_watchers(struct guest *g)
+{
+	pthread_t thread;
+	int i, r = 0;
+
+	for (i = 0; i < WATCHERS && !r; i++)
+		r = -pthread_create(&thread, NULL, watch, g);
+	return r;
+}
+
 static int start(struct bench *b)
 {
 	static const struct iommu_cfg iommu;
@@ -170,7 +201,9 @@ static int start(struct bench *b)
 		bench_iotlb_fresh(b);
 	if (!strcmp(b->how, "tap-log"))
 		r = start_log(&b->g);
-	return r ? bench_fail("log", r) : 0;
+	if (!r && b->watched)
+		r = start_watchers(&b->g);
+	return r ? bench_fail("threads", r) : 0;
 }
 
 static int add(struct bench *b, unsigned int index, struct buf *buf)
@@ -586,7 +619,7 @@ static int say_usage(void)
 {
 	fputs("usage: bench_guest KIND SIZE HOW SECONDS\n"
 	      "       KIND: tx|blast|rx|drain|duplex|rr\n"
-	      "       HOW: tap|tap-log|xdp|packet|macvtap\n"
+	      "       HOW: (tap|tap-log|xdp|packet|macvtap)[-watched]\n"
 	      "       bench_guest iotlb static|fresh tx|rx[-multi] SECONDS\n"
 	      "       bench_guest xdp-drop INTERFACE\n", stderr);
 	return 2;
@@ -606,11 +639,16 @@ static int parse(struct bench *b, char **argv)
 {
 	const char *kind = argv[1], *ring = getenv("BENCH_RING");
 	const char *waiting = getenv("BENCH_WAITING");
+	char *watched;
 	size_t i;
 
 	b->size = atoi(argv[2]);
 	b->how = argv[3];
 	b->ns = atof(argv[4]) * 1e9;
+	watched = strstr(argv[3], "-watched");
+	b->watched = watched;
+	if (watched)
+		*watched = 0;
 	b->iotlb = !strcmp(kind, "iotlb");
 	if (b->iotlb) {
 		b->fresh = !strcmp(argv[2], "fresh");
