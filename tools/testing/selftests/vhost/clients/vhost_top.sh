@@ -193,6 +193,14 @@ test_sharing()
 	check "its device is gone" has_devices 0
 }
 
+# Each is provoked by a test that looks for it here, too.
+every_reason()
+{
+	VHOST_TEST_TOP=$TOP "$here/../trace_test" >"$dir/reasons" 2>&1 ||
+		{ sed 's/^/# /' "$dir/reasons"; return 1; }
+	! grep -q 'SKIP.*tracefs' "$dir/reasons"
+}
+
 # Devices of a module that tells nothing.
 test_stock()
 {
@@ -214,6 +222,7 @@ if [[ $which != stock ]]; then
 	test_counters
 	test_errors
 	test_sharing
+	check "shows every reason there is" every_reason
 fi
 test_stock
 check "kernel did not complain" check_log
