@@ -27,10 +27,16 @@ static inline void vhost_tun_set_size(struct xdp_buff *xdp)
 #else
 #define VHOST_TUN_HDR_AT	0
 
+/* Not to be had twice: if the makefile has missed the kernel's, this tells. */
+struct tun_xdp_hdr { };
+
 static inline void vhost_tun_set_size(struct xdp_buff *xdp) { }
 #endif
 
-/* A tap whose ring is full stops its queue, where it can be told to go on. */
+/*
+ * A tap whose ring is full stops its queue, where it can be told to go on. This
+ * one clashes, too, with one that was missed.
+ */
 #ifndef VHOST_HAS_tun_wake_queue
 static inline void tun_wake_queue(struct file *file, int consumed) { }
 #endif
