@@ -56,6 +56,11 @@ __s64 bench_workers_ns(void);
 /* How often they went to sleep, which is how often they were woken. */
 __u64 bench_workers_slept(void);
 
+/* Somebody clears the dirty log, as in a migration. 0 or -errno, as below. */
+int bench_start_log(struct guest *g);
+/* Somebody reads what the device tells of itself. */
+int bench_start_watchers(struct guest *g);
+
 /* Rings of a guest with an IOMMU. */
 #define IOTLB_RING	256
 

@@ -47,9 +47,7 @@
  */
 #define _GNU_SOURCE
 #include <errno.h>
-#include <fcntl.h>
 #include <linux/if_tun.h>
-#include <pthread.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -57,7 +55,6 @@
 #include <unistd.h>
 
 #include "bench.h"
-#include "dirty.h"
 #include "netif.h"
 #include "xdp.h"
 
@@ -68,10 +65,8 @@
 #define NO_MORE_NS	2000000000LL
 #define WINDOW_NS	10000000LL
 #define WINDOW_TICKS	25	/* of the clock, at least */
-#define CLEAR_MS	10	/* from one clearing of the log to the next */
 #define BULK_RING	256	/* of the longest frames there are */
 #define GSO_SIZE	1448	/* pieces these are to be cut into */
-#define WATCHERS	2	/* of the device's fdinfo */
 #define LIMIT		90	/* seconds for everything but measuring */
 
 static __s64 now_ns(void)
@@ -99,32 +94,6 @@ int bench_fail(const char *what, int err)
 	return err;
 }
 
-/* The device's log of a guest on the move; ends with the program. */
-static void *clear_log(void *arg)
-{
-	struct bitmap *log = arg;
-
-	for (;;) {
-		pause_ms(CLEAR_MS);
-		bitmap_clear(log);
-	}
-	return NULL;
-}
-
-static int start_log(struct guest *g)
-{
-	static struct bitmap log;
-	pthread_t thread;
-	int r;
-
-	if (!dirty_log_offered(g->fd))
-		return -EOPNOTSUPP;
-	r = bitmap_init(&log, dirty_top(g), 0);
-	if (!r)
-		r = dirty_log_on(g, &log);
-	return r ? r : -pthread_create(&thread, NULL, clear_log, &log);
-}
-
 static bool is_bulk(const struct bench *b)
 {
 	return b->size > ETH_FRAME_LEN;
@@ -136,32 +105,6 @@ static void build_frame(struct bench *b, enum frame_to to, __u32 seq)
 		frame_build_tcp(b->frame, b->size, to, seq, &b->hdr, GSO_SIZE);
 	else
 		frame_build(b->frame, b->size, to, seq);
-}
-
-static void *watch(void *arg)
-{
-	const struct guest *g = arg;
-	char path[64], text[8192];
-	int fd;
-
-	snprintf(path, sizeof(path), "/proc/self/fdinfo/%d", g->fd);
-	for (;;) {
-		fd = open(path, O_RDONLY);
-		while (fd >= 0 && read(fd, text, sizeof(text)) > 0)
-			;
-		close(fd);
-	}
-	return NULL;
-}
-
-static int start_watchers(struct guest *g)
-{
-	pthread_t thread;
-	int i, r = 0;
-
-	for (i = 0; i < WATCHERS && !r; i++)
-		r = -pthread_create(&thread, NULL, watch, g);
-	return r;
 }
 
 static int start(struct bench *b)
@@ -200,9 +143,9 @@ static int start(struct bench *b)
 	if (b->fresh)
 		bench_iotlb_fresh(b);
 	if (!strcmp(b->how, "tap-log"))
-		r = start_log(&b->g);
+		r = bench_start_log(&b->g);
 	if (!r && b->watched)
-		r = start_watchers(&b->g);
+		r = bench_start_watchers(&b->g);
 	return r ? bench_fail("threads", r) : 0;
 }
 
