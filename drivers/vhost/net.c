@@ -119,8 +119,12 @@ static int swap_backend(struct vhost_net_vq *nvq,
 	int err;
 
 	lockdep_assert_held(&vq->mutex);
-	if (old && old->sock == new->sock && !nvq->v3)
+	if (old && old->sock == new->sock && !nvq->v3) {
+		/* Its interface may be another one by now. */
+		swap(old->link, new->link);
+		set_link(nvq, old->link);
 		return 0;
+	}
 
 	/* Such as a tap without a device. */
 	if (vfs_poll(new->file, NULL) & EPOLLERR)

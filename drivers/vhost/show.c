@@ -10,17 +10,21 @@
 
 #include "vhost.h"
 
-/* As the reader sees the process: 0 if it does not. */
+/* As the reader sees the process: 0 if it does not, or if it is no more. */
 static void show_owner(struct seq_file *m, struct vhost_device *device)
 {
 	struct pid *owner;
+	pid_t nr;
 
 	spin_lock(&device->owner_lock);
 	owner = get_pid(device->owner);
 	spin_unlock(&device->owner_lock);
 	if (!owner)
 		return;
-	seq_printf(m, "vhost-owner:\t%d\n", pid_vnr(owner));
+	rcu_read_lock();
+	nr = pid_task(owner, PIDTYPE_TGID) ? pid_vnr(owner) : 0;
+	rcu_read_unlock();
+	seq_printf(m, "vhost-owner:\t%d\n", nr);
 	put_pid(owner);
 }
 

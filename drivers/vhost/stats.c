@@ -96,7 +96,8 @@ void vhost_stats_reason(struct vhost_stats *stats, enum vhost_reason why)
 	u64_stats_set(&stats->last_at, get_jiffies_64());
 	u64_stats_update_end(&stats->sync);
 	preempt_enable();
-	WRITE_ONCE(stats->last, why);
+	/* (C): whoever sees the reason sees its time; pairs with (D) */
+	smp_store_release(&stats->last, why);
 }
 
 static u64 read_one(struct vhost_stats *stats, const u64_stats_t *counter)
@@ -119,14 +120,17 @@ static void show_one(struct seq_file *m, int vq, const char *name,
 
 static void show_last(struct seq_file *m, int vq, struct vhost_stats *stats)
 {
-	enum vhost_reason last = READ_ONCE(stats->last);
-	u64 at = read_one(stats, &stats->last_at);
+	enum vhost_reason last;
+	u64 at, now;
 
+	last = smp_load_acquire(&stats->last);	/* (D) */
 	if (!last)
 		return;
+	at = read_one(stats, &stats->last_at);
+	now = get_jiffies_64();
 	seq_printf(m, "vq%d-last-error:\t%s\n", vq, vhost_reason_name(last));
 	seq_printf(m, "vq%d-last-error-ms:\t%llu\n", vq,
-		   jiffies64_to_msecs(get_jiffies_64() - at));
+		   time_after64(now, at) ? jiffies64_to_msecs(now - at) : 0);
 }
 
 /**

@@ -165,6 +165,7 @@ static void drop_owner(struct vhost_device *device)
 	vhost_iotlb_switch(device, false);
 	vhost_mem_free(device->mem);
 	device->mem = NULL;
+	WRITE_ONCE(device->regions, 0);
 	if (device->log)
 		eventfd_ctx_put(device->log);
 	device->log = NULL;
