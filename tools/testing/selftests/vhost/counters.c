@@ -96,3 +96,12 @@ bool counts_to(struct guest *g, unsigned int index, const char *what,
 		count(g, index, what), n);
 	return false;
 }
+
+bool comes_to_exceed(int fd, const char *what, long long n)
+{
+	__s64 end = now_ms() + STALL_MS;
+
+	while (device_count(fd, what) <= n && now_ms() < end)
+		pause_ms(10);
+	return device_count(fd, what) > n;
+}

@@ -29,6 +29,8 @@ bool comes_to_say(struct guest *g, unsigned int index, const char *what,
  * asked for what it waits for?
  */
 bool has_run(struct guest *g, unsigned int index, long long before);
+/* Does a number come to exceed @n? There are clocks that tick but rarely. */
+bool comes_to_exceed(int fd, const char *what, long long n);
 /*
  * Does the number become @n? Counters are added up at the end of a turn, when
  * buffers are back already.

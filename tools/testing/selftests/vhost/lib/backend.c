@@ -115,12 +115,19 @@ int packet_set_hdr(int fd, int len)
 			  sizeof(one)) ? -errno : 0;
 }
 
-static int open_packet(struct backend *b, int n)
+int packet_bind(int fd, const char *ifname)
 {
 	struct sockaddr_ll sll = {
 		.sll_family = AF_PACKET,
 		.sll_protocol = htons(ETH_P_ALL),
+		.sll_ifindex = if_nametoindex(ifname),
 	};
+
+	return bind(fd, (struct sockaddr *)&sll, sizeof(sll)) ? -errno : 0;
+}
+
+static int open_packet(struct backend *b, int n)
+{
 	int r, one = 1, buf = b->cfg.sndbuf ? b->cfg.sndbuf : 32 << 20;
 
 	r = add_veth(b, n);
@@ -140,10 +147,7 @@ static int open_packet(struct backend *b, int n)
 	if (setsockopt(b->fd, SOL_SOCKET, SO_RCVBUFFORCE, &buf, sizeof(buf)) ||
 	    setsockopt(b->fd, SOL_SOCKET, SO_SNDBUFFORCE, &buf, sizeof(buf)))
 		return -errno;
-	sll.sll_ifindex = if_nametoindex(b->ifname);
-	if (bind(b->fd, (struct sockaddr *)&sll, sizeof(sll)))
-		return -errno;
-	return 0;
+	return packet_bind(b->fd, b->ifname);
 }
 
 /* The character device's number, from the /sys of this namespace. */
