@@ -460,7 +460,7 @@ void vhost_iotlb_answer(struct vhost_vq *vq, u64 first, u64 last)
 		hit = true;
 	/* Should the owner not come back, the ring goes on all the same. */
 	if (hit && !misses->wake)
-		mod_delayed_work(system_wq, &vq->later, 1);
+		mod_delayed_work(system_percpu_wq, &vq->later, 1);
 	misses->wake |= hit;
 	if (misses->wake && (!misses->num || misses->answered >= ANSWER_RUN))
 		wake_ring(vq);

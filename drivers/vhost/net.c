@@ -283,7 +283,20 @@ static struct miscdevice net_misc = {
 	.name	= "vhost-net",
 	.fops	= &net_fops,
 };
-module_misc_device(net_misc);
+
+static int __init net_init(void)
+{
+	return misc_register(&net_misc);
+}
+module_init(net_init);
+
+static void __exit net_exit(void)
+{
+	misc_deregister(&net_misc);
+	/* Workers are freed by a callback of ours. */
+	rcu_barrier();
+}
+module_exit(net_exit);
 
 MODULE_LICENSE("GPL");
 MODULE_AUTHOR("The vhost_net maintainers");

@@ -39,6 +39,7 @@ void vhost_device_init(struct vhost_device *device,
 	device->ops = ops;
 	device->vqs = vqs;
 	device->num_vqs = num_vqs;
+	device->fork_owner = vhost_thread_of_owner();
 	trace_vhost_open(device);
 }
 
@@ -170,6 +171,7 @@ static void drop_owner(struct vhost_device *device)
 		eventfd_ctx_put(device->log);
 	device->log = NULL;
 	device->backend_features = 0;
+	device->fork_owner = vhost_thread_of_owner();
 	name_owner(device, NULL);
 	if (device->mm)
 		mmput(device->mm);

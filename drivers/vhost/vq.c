@@ -555,7 +555,7 @@ void vhost_vq_queue(struct vhost_vq *vq)
 void vhost_vq_queue_later(struct vhost_vq *vq, unsigned long delay)
 {
 	lockdep_assert_held(&vq->mutex);
-	mod_delayed_work(system_wq, &vq->later, delay);
+	mod_delayed_work(system_percpu_wq, &vq->later, delay);
 }
 
 /**
