@@ -143,7 +143,7 @@ static void switch_iotlb(struct vhost_vq *vq, bool on)
 		return;
 	if (!on) {
 		vhost_iotlb_forget_misses(vq);
-		vhost_iotlb_free(vq);
+		vhost_iotlb_vq_free(vq);
 	}
 	vq->iotlb = on ? &vq->device->iotlb : NULL;
 	displace(vq);
