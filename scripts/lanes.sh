@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: GPL-2.0
-# shellcheck shell=bash disable=SC2034
+# shellcheck shell=bash disable=SC2034,SC2154
 #
 # The lanes of "check", each a function, which prints TAP; source it after
 # lib.sh. A lane's name may have a series of kernels behind it, which is the
