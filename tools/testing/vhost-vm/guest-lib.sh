@@ -62,7 +62,8 @@ load_module()
 		return
 	fi
 	! module_loaded vhost_net || rmmod vhost_net || return
-	modprobe -a tun tap
+	# Kernels without modules have them built in.
+	[[ ! -d /lib/modules/$(uname -r) ]] || modprobe -a tun tap
 	case $which in
 	stock)
 		modprobe vhost_net "$@" || return
