@@ -28,15 +28,21 @@ static void show_owner(struct seq_file *m, struct vhost_device *device)
 	put_pid(owner);
 }
 
+/* A thread that has not run yet is not known. */
+static pid_t thread_number(struct task_struct *task)
+{
+	return task ? task_pid_vnr(task) : 0;
+}
+
 /* The worker has a reference to its thread, and is there for a grace period. */
 static void show_thread(struct seq_file *m, const struct vhost_worker *worker)
 {
-	struct task_struct *task = worker->task;
+	struct task_struct *task = READ_ONCE(worker->task);
 	u32 i = worker->id;
 
-	seq_printf(m, "worker%u-thread:\t%d\n", i, task_pid_vnr(task));
+	seq_printf(m, "worker%u-thread:\t%d\n", i, thread_number(task));
 	seq_printf(m, "worker%u-cpu-ns:\t%llu\n", i,
-		   READ_ONCE(task->se.sum_exec_runtime));
+		   task ? READ_ONCE(task->se.sum_exec_runtime) : 0);
 	seq_printf(m, "worker%u-wakeups:\t%lu\n", i,
 		   READ_ONCE(worker->wakeups));
 	if (READ_ONCE(worker->killed))
@@ -78,7 +84,7 @@ static void show_worker(struct seq_file *m, struct vhost_vq *vq)
 	if (worker) {
 		seq_printf(m, "vq%u-worker:\t%u\n", vq->index, worker->id);
 		seq_printf(m, "vq%u-thread:\t%d\n", vq->index,
-			   task_pid_vnr(worker->task));
+			   thread_number(READ_ONCE(worker->task)));
 	}
 	rcu_read_unlock();
 }

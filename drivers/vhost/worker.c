@@ -7,10 +7,9 @@
  * the work runs, so that whoever finds it set knows that the work will still
  * see what was done before.
  *
- * A thread of the owner dies with it. The worker is still there then, but takes
- * no more works: those that are in its queue when that begins are the last.
+ * A thread of the owner dies with it. The worker is still there then, but does
+ * no more works, not even those that are in its queue.
  */
-#include <linux/cgroup.h>
 #include <linux/completion.h>
 #include <linux/err.h>
 #include <linux/rcupdate.h>
@@ -20,20 +19,20 @@
 
 #include "vhost.h"
 
-/* The first thing that a worker does; its creator waits for it. */
-struct start_work {
-	struct vhost_work work;
-	struct completion done;
-	struct vhost_worker *worker;
-	struct task_struct *owner;
-	int err;
-};
-
-/* The last thing. */
+/* The last thing that a worker does. */
 struct flush_work {
 	struct vhost_work work;
 	struct completion done;
 };
+
+static void leave_queue(struct vhost_work *work)
+{
+	/* Done with the node: who queues the work again writes it. */
+	smp_mb__before_atomic();
+	clear_bit(VHOST_WORK_QUEUED, &work->flags);
+	/* The work sees all that was done before it was queued. */
+	smp_mb__after_atomic();
+}
 
 static void run_queue(struct llist_node *works)
 {
@@ -41,11 +40,7 @@ static void run_queue(struct llist_node *works)
 
 	llist_for_each_entry_safe(work, next, llist_reverse_order(works),
 				  node) {
-		/* Done with the node: who queues the work again writes it. */
-		smp_mb__before_atomic();
-		clear_bit(VHOST_WORK_QUEUED, &work->flags);
-		/* The work sees all that was done before it was queued. */
-		smp_mb__after_atomic();
+		leave_queue(work);
 		work->fn(work);
 		cond_resched();
 	}
@@ -70,6 +65,8 @@ bool vhost_worker_turn(void *data)
 	struct vhost_worker *worker = data;
 	struct llist_node *works = llist_del_all(&worker->queue);
 
+	if (unlikely(!worker->task))
+		WRITE_ONCE(worker->task, get_task_struct(current));
 	if (!works && !worker->busyloop) {
 		worker->asleep = true;
 		return false;
@@ -83,27 +80,34 @@ bool vhost_worker_turn(void *data)
 	return true;
 }
 
+static void flush_fn(struct vhost_work *work)
+{
+	complete(&container_of(work, struct flush_work, work)->done);
+}
+
 /**
  * vhost_worker_killed() - a worker's thread dies with its process
  * @data: the worker, whose thread this is
+ *
+ * Nobody waits for rings to be gone through, but for the end of what was queued
+ * before. To go through one could take for ever: the signal that would end a
+ * page fault has been taken already.
  */
 void vhost_worker_killed(void *data)
 {
 	struct vhost_worker *worker = data;
+	struct vhost_work *work, *next;
+	struct llist_node *works;
 
 	WRITE_ONCE(worker->killed, true);
 	/* Who has not seen it has put his work into the queue after this. */
 	synchronize_rcu();
-	run_queue(llist_del_all(&worker->queue));
-}
-
-/* Return: true if the worker has to be woken for it. */
-static bool enqueue(struct vhost_worker *worker, struct vhost_work *work)
-{
-	if (test_and_set_bit(VHOST_WORK_QUEUED, &work->flags))
-		return false;
-	/* Only who finds the queue empty needs to wake: it is taken whole. */
-	return llist_add(&work->node, &worker->queue);
+	works = llist_del_all(&worker->queue);
+	llist_for_each_entry_safe(work, next, works, node) {
+		leave_queue(work);
+		if (work->fn == flush_fn)
+			flush_fn(work);
+	}
 }
 
 /**
@@ -119,42 +123,12 @@ bool vhost_worker_queue(struct vhost_worker *worker, struct vhost_work *work)
 	RCU_LOCKDEP_WARN(!rcu_read_lock_held(), "a worker may die");
 	if (unlikely(READ_ONCE(worker->killed)))
 		return false;
-	if (enqueue(worker, work))
-		wake_up_process(worker->task);
+	if (test_and_set_bit(VHOST_WORK_QUEUED, &work->flags))
+		return true;
+	/* Only who finds the queue empty needs to wake: it is taken whole. */
+	if (llist_add(&work->node, &worker->queue))
+		vhost_thread_wake(worker);
 	return true;
-}
-
-static void start_fn(struct vhost_work *work)
-{
-	struct start_work *start = container_of(work, struct start_work, work);
-
-	start->worker->task = get_task_struct(current);
-	/* Only a thread that runs can be moved. */
-	if (start->owner)
-		start->err = cgroup_attach_task_all(start->owner, current);
-	complete(&start->done);
-}
-
-/* Return: 0, or why there is no thread. */
-static int begin(struct vhost_worker *worker, bool of_owner)
-{
-	struct start_work start = {
-		.worker = worker,
-		/* Its own threads are where it is. */
-		.owner = of_owner ? NULL : current,
-	};
-	int err;
-
-	vhost_work_setup(&start.work, start_fn);
-	init_completion(&start.done);
-	enqueue(worker, &start.work);
-	err = vhost_thread_start(worker, of_owner);
-	if (err)
-		return err;
-	wait_for_completion(&start.done);
-	if (start.err)
-		vhost_thread_stop(worker);
-	return start.err;
 }
 
 static void worker_free(struct rcu_head *rcu)
@@ -190,7 +164,7 @@ struct vhost_worker *vhost_worker_create(struct vhost_device *device, u32 id)
 	init_llist_head(&worker->queue);
 	worker->device = device;
 	worker->id = id;
-	err = begin(worker, device->fork_owner);
+	err = vhost_thread_start(worker, device->fork_owner);
 	if (err) {
 		worker_free(&worker->rcu);
 		return ERR_PTR(err);
@@ -209,12 +183,7 @@ bool vhost_worker_is_current(const struct vhost_worker *worker)
 	return worker->task == current;
 }
 
-static void flush_fn(struct vhost_work *work)
-{
-	complete(&container_of(work, struct flush_work, work)->done);
-}
-
-/* Waits until all that was queued before has been done. */
+/* Waits until all that was queued before has been done, or never will be. */
 static void flush(struct vhost_worker *worker)
 {
 	struct flush_work flush;

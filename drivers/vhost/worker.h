@@ -34,7 +34,7 @@ struct vhost_work {
 /**
  * struct vhost_worker - a thread and its queue
  * @queue: works to be done, newest first
- * @task: the thread, also when it is dead
+ * @task: the thread, also when it is dead; NULL until it has had a turn
  * @owners: the same as a thread of the owner's; NULL if it is the kernel's
  * @device: whose rings it works on; holds the owner's memory meanwhile
  * @busyloop: some of those rings may have to be looked at; the thread's own
@@ -68,6 +68,7 @@ void vhost_worker_killed(void *data);
 /* worker_thread.c APIs: */
 bool vhost_thread_of_owner(void);
 int vhost_thread_start(struct vhost_worker *worker, bool of_owner);
+void vhost_thread_wake(struct vhost_worker *worker);
 void vhost_thread_stop(struct vhost_worker *worker);
 
 static inline void vhost_work_setup(struct vhost_work *work, vhost_work_fn fn)

@@ -8,11 +8,14 @@
  * owner's memory, is put into its cgroups and lives for as long as the device
  * has an owner.
  */
+#include <linux/cgroup.h>
+#include <linux/completion.h>
 #include <linux/err.h>
 #include <linux/kthread.h>
 #include <linux/mm.h>
 #include <linux/moduleparam.h>
 #include <linux/sched.h>
+#include <linux/sched/task.h>
 #include <linux/sched/vhost_task.h>
 
 #include "vhost.h"
@@ -32,9 +35,22 @@ bool vhost_thread_of_owner(void)
 	return VHOST_HAVE_TASKS && fork_from_owner_default;
 }
 
+/* What a thread of the kernel begins with; its creator waits for it. */
+struct beginning {
+	struct vhost_worker *worker;
+	struct task_struct *owner;
+	struct completion done;
+	int err;
+};
+
 static int kthread_main(void *data)
 {
-	struct vhost_worker *worker = data;
+	struct beginning *begin = data;
+	struct vhost_worker *worker = begin->worker;
+
+	/* Only a thread that runs can be moved. */
+	begin->err = cgroup_attach_task_all(begin->owner, current);
+	complete(&begin->done);
 
 	kthread_use_mm(worker->device->mm);
 	for (;;) {
@@ -52,13 +68,19 @@ static int kthread_main(void *data)
 
 static int kthread_start(struct vhost_worker *worker)
 {
+	struct beginning begin = { .worker = worker, .owner = current };
 	struct task_struct *task;
 
-	task = kthread_create(kthread_main, worker, "vhost-%d", current->pid);
+	init_completion(&begin.done);
+	task = kthread_create(kthread_main, &begin, "vhost-%d", current->pid);
 	if (IS_ERR(task))
 		return PTR_ERR(task);
+	worker->task = get_task_struct(task);
 	wake_up_process(task);
-	return 0;
+	wait_for_completion(&begin.done);
+	if (begin.err)
+		kthread_stop(task);
+	return begin.err;
 }
 
 static int task_start(struct vhost_worker *worker)
@@ -79,7 +101,7 @@ static int task_start(struct vhost_worker *worker)
 
 /**
  * vhost_thread_start() - start a worker's thread
- * @worker: the worker, with something in its queue
+ * @worker: the worker
  * @of_owner: one of the current process, which is the owner
  *
  * Context: may sleep.
@@ -88,6 +110,20 @@ static int task_start(struct vhost_worker *worker)
 int vhost_thread_start(struct vhost_worker *worker, bool of_owner)
 {
 	return of_owner ? task_start(worker) : kthread_start(worker);
+}
+
+/**
+ * vhost_thread_wake() - wake a worker's thread
+ * @worker: the worker, whose thread may be dead
+ *
+ * Context: any.
+ */
+void vhost_thread_wake(struct vhost_worker *worker)
+{
+	if (worker->owners)
+		vhost_task_wake(worker->owners);
+	else
+		wake_up_process(worker->task);
 }
 
 /**

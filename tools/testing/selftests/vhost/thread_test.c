@@ -5,14 +5,21 @@
  */
 #include "fixture.h"
 
+#include <linux/version.h>
+#include <sys/mman.h>
+#include <sys/socket.h>
+#include <sys/utsname.h>
+
 #include "counters.h"
 #include "device.h"
 #include "netif.h"
 #include "pump.h"
+#include "stall.h"
 #include "traffic.h"
 
 #define ROUNDS		5
 #define FOR_EVER	0xffffffffu	/* microseconds: more than an hour */
+#define STALL_GPA	0x7000000000ULL
 
 FIXTURE(kind)
 {
@@ -32,6 +39,27 @@ static int set_kind(int fd, __u8 kind)
 	return dev_ioctl(fd, VHOST_SET_FORK_FROM_OWNER, &kind);
 }
 
+/* Has the kernel threads for the owner? Then the driver has to use them. */
+static bool kernel_has_such(void)
+{
+	unsigned int major, minor;
+	struct utsname u;
+	char line[256];
+	bool has = false;
+	FILE *f;
+
+	uname(&u);
+	if (sscanf(u.release, "%u.%u", &major, &minor) != 2 ||
+	    KERNEL_VERSION(major, minor, 0) < KERNEL_VERSION(6, 10, 0))
+		return false;
+	f = fopen("/proc/kallsyms", "re");
+	while (f && !has && fgets(line, sizeof(line), f))
+		has = strstr(line, " vhost_task_create\n");
+	if (f)
+		fclose(f);
+	return has;
+}
+
 FIXTURE_SETUP(kind)
 {
 	int fd, r;
@@ -42,7 +70,7 @@ FIXTURE_SETUP(kind)
 	ASSERT_LE(0, fd);
 	r = set_kind(fd, variant->kind);
 	close(fd);
-	if (r == -EOPNOTSUPP)
+	if (r == -EOPNOTSUPP && !kernel_has_such())
 		SKIP_ALL("kernel has no such threads");
 	ASSERT_EQ(0, r);
 	ASSERT_EQ(0, netif_new_namespace());
@@ -165,6 +193,67 @@ TEST_F(kind, owner_dies)
 		EXPECT_EQ(0, close(shared_fd));
 		EXPECT_TRUE(workers_become(pid, 0));
 	}
+}
+
+static int sock[2];
+
+/* One ring's turn has to wait for a page, the other's is still to come. */
+static bool be_held(void)
+{
+	struct vq_seg seg = { STALL_GPA, 72, 0 };
+	static struct guest g;
+	static struct stall s;
+	static char frame[64];
+	int r;
+
+	if (netif_new_namespace() || start(&g, shared_fd, shared_kind))
+		return false;
+	r = arena_add(&g.arena, STALL_GPA, 2 * PAGE);
+	if (r < 0 || dev_set_mem(g.fd, &g.arena) ||
+	    stall_init(&s, g.arena.region[r].hva, 2 * PAGE) ||
+	    pass_fd(sock[1], s.fd))
+		return false;
+	if (vq_add(&g.vq[VQ_TX], &seg, 1, NULL))
+		return false;
+	vq_kick(&g.vq[VQ_TX]);
+	if (!stall_wait(&s, STALL_MS))
+		return false;
+	seg = (struct vq_seg){ STALL_GPA + PAGE, PAGE, VRING_DESC_F_WRITE };
+	if (vq_add(&g.vq[VQ_RX], &seg, 1, NULL))
+		return false;
+	vq_kick(&g.vq[VQ_RX]);
+	frame_build(frame, 60, FRAME_TO_GUEST, 1);
+	return !wire_send_wait(&g.wire, frame, 60, NULL);
+}
+
+/*
+ * Who is killed does not wait for pages that somebody else would have to bring
+ * (userfaultfd): neither in the turn that is under way nor in one to come.
+ */
+TEST_F(kind, owner_dies_waiting_for_a_page)
+{
+	struct stall s;
+	pid_t pid;
+	int uffd;
+
+	if (variant->kind != VHOST_FORK_OWNER_TASK)
+		SKIP_ALL("threads of the kernel are not killed");
+	if (stall_init(&s, mmap(NULL, PAGE, PROT_READ | PROT_WRITE,
+				MAP_PRIVATE | MAP_ANONYMOUS, -1, 0), PAGE))
+		SKIP_ALL("no userfaultfd");
+	stall_end(&s);
+	ASSERT_EQ(0, socketpair(AF_UNIX, SOCK_STREAM, 0, sock));
+	shared_kind = variant->kind;
+	shared_fd = dev_open();
+	ASSERT_LE(0, shared_fd);
+	pid = child_ready(be_held);
+	ASSERT_LT(0, pid);
+	uffd = take_fd(sock[0]);
+	ASSERT_LE(0, uffd);
+	EXPECT_TRUE(child_killed(pid));
+	EXPECT_EQ(1, device_count(shared_fd, "worker0-killed"));
+	EXPECT_EQ(0, close(shared_fd));
+	close(uffd);
 }
 
 TEST_HARNESS_MAIN

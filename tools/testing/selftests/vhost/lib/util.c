@@ -235,13 +235,14 @@ static long scan_tasks(const char *base, const char *comm, int *count)
  */
 static long scan_workers(pid_t tid, int *count)
 {
-	char comm[32];
+	char comm[32], threads[64];
 	long sum;
 
+	snprintf(threads, sizeof(threads), "/proc/%d/task", tid);
 	snprintf(comm, sizeof(comm), "vhost-%d", tid);
 	*count = 0;
 	sum = scan_tasks("/proc", comm, count);
-	sum += scan_tasks("/proc/self/task", comm, count);
+	sum += scan_tasks(threads, comm, count);
 	return sum;
 }
 

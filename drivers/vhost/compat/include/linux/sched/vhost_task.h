@@ -30,6 +30,8 @@ vhost_task_create(bool (*fn)(void *data), void (*handle_kill)(void *data),
 static inline void vhost_task_start(struct vhost_task *task) { }
 
 static inline void vhost_task_stop(struct vhost_task *task) { }
+
+static inline void vhost_task_wake(struct vhost_task *task) { }
 #endif
 
 #endif
