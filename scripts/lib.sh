@@ -294,11 +294,12 @@ variant_make()
 
 	mkdir -p "$dir/drivers" "$dir/include"
 	# Sources only, and as old as they are: what is built stays built.
-	(cd "$VHOST_TOP" && cp -a --parents \
-		drivers/vhost/{*.[ch],Makefile,compat} include/{linux,trace} "$dir")
+	(cd "$VHOST_TOP" && find drivers/vhost include/{linux,trace} -type f \
+		! -name '*.mod.c' \( -name '*.[ch]' -o -name 'Makefile*' \) \
+		-exec cp -a --parents -t "$dir" {} +)
 	out=$(make -C "$kdir" M="$dir/drivers/vhost" W=1 -j"$(nproc)" \
 		"$@" modules 2>&1) &&
-		! grep 'warning: ' <<<"$out" | grep -qv 'compiler differs' &&
+		! grep -i 'warning: ' <<<"$out" | grep -qv 'compiler differs' &&
 		return
 	echo "$out"
 	rm -rf "$dir"
