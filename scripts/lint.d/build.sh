@@ -3,7 +3,7 @@
 #
 # shellcheck disable=SC2154 # module, source and work are told by scripts/lint
 #
-# Gates that build the module.
+# The module, built apart, and the gate that listens to its compilers.
 
 # Builds a private copy, so that a build in the tree is not disturbed.
 private_build()
@@ -14,6 +14,18 @@ private_build()
 	tracked "$module" include/linux include/trace | xargs cp --parents -t "$dir"
 	# A silent make that has called this would not tell what was checked.
 	env -u MAKEFLAGS make -C "$(kdir)" M="$dir/$module" -j"$(nproc)" "$@" modules 2>&1
+}
+
+# The module of that copy, for gates that look into it.
+built_module()
+{
+	local ko=$work/build/$module/vhost_net.ko out
+
+	need_build
+	if [[ ! -e $ko ]]; then
+		out=$(private_build) || { echo "$out" >&2; return 1; }
+	fi
+	echo "$ko"
 }
 
 # Everything but progress and what Debian's headers cannot do.

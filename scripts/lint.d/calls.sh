@@ -1,0 +1,56 @@
+# SPDX-License-Identifier: GPL-2.0
+# shellcheck shell=bash
+#
+# shellcheck disable=SC2154 # module, source and work are told by scripts/lint
+#
+# The gate that looks at what the loops call, as the compiler has made it.
+
+# The functions that are run for packets.
+CALLS_ROOTS="vhost_net_tx vhost_net_rx vhost_net_rx_look"
+# What is asked about: pointers, memory, words to people.
+CALLS_ASKED='^[*]$|alloc|skb_(clone|copy)$|pskb_|strdup|memdup|print|__warn'
+
+# The innermost function of the driver's source that an address belongs to.
+source_function()
+{
+	addr2line -fie "$1" -j "$2" "0x$3" | awk -v "ours=$4" '
+		NR % 2 { name = $0; next }
+		index($0, ours) == 1 { print name; exit }'
+}
+
+# FUNCTION CALLEE of all that is asked about, from the lines of calls.awk.
+asked_calls()
+{
+	local ko=$1 section address callee
+
+	awk -v "asked=$CALLS_ASKED" '
+		$1 == "call" && $5 ~ asked { print $3, $4, $5 }' |
+		while read -r section address callee; do
+			echo "$(source_function "$ko" "$section" "$address" \
+				"${ko%/*}/") $callee"
+		done | sort -u
+}
+
+gate_calls()
+{
+	local ko found allowed root status=0
+
+	need binutils
+	ko=$(built_module) || return 1
+	found=$(objdump -dr --no-show-raw-insn "$ko" |
+		awk -v "roots=$CALLS_ROOTS" -f scripts/lint.d/calls.awk)
+	for root in $CALLS_ROOTS; do
+		grep -qx "function $root" <<<"$found" ||
+			{ echo "there is no $root()"; status=1; }
+	done
+	echo "# $(grep -c '^function' <<<"$found") functions below the loops," \
+	     "$(grep -c '^call .* [*]$' <<<"$found") indirect calls in them"
+	allowed=$(sed 's/#.*//' scripts/lint.d/calls.allow |
+		  awk 'NF > 2 { print $1, $2 }' | sort)
+	found=$(asked_calls "$ko" <<<"$found")
+	comm -13 <(echo "$allowed") <(echo "$found") |
+		grep . | sed 's/^/not allowed: /' && status=1
+	comm -23 <(echo "$allowed") <(echo "$found") |
+		grep . | sed 's/^/not needed in calls.allow: /' && status=1
+	return "$status"
+}
