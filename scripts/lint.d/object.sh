@@ -3,7 +3,8 @@
 #
 # shellcheck disable=SC2154 # module, source and work are told by scripts/lint
 #
-# The gate that looks at what the loops call, as the compiler has made it.
+# Gates that look at what the compiler has made of the loops: what they call, and
+# where what they use lies.
 
 # The functions that are run for packets.
 CALLS_ROOTS="vhost_net_tx vhost_net_rx vhost_net_rx_look"
@@ -53,4 +54,14 @@ gate_calls()
 	comm -23 <(echo "$allowed") <(echo "$found") |
 		grep . | sed 's/^/not needed in calls.allow: /' && status=1
 	return "$status"
+}
+
+gate_layout()
+{
+	local ko out
+
+	ko=$(built_module) || return 1
+	out=$(scripts/layout "$ko" 2>&1) || { echo "$out"; return 1; }
+	echo "# $(($(wc -l <<<"$out") - 1)) structures and" \
+	     "groups of fields"
 }
