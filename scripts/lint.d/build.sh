@@ -64,3 +64,5 @@ gate_build()
 	[[ -z $found ]] || echo "$found"
 	[[ -z $found ]] && ((checked >= want && want > 0))
 }
+
+gate_abi() { scripts/abi; }
