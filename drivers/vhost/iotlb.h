@@ -168,6 +168,6 @@ ssize_t vhost_iotlb_chr_read(struct vhost_device *device, struct iov_iter *to,
 ssize_t vhost_iotlb_chr_write(struct vhost_device *device,
 			      struct iov_iter *from);
 __poll_t vhost_iotlb_chr_poll(struct vhost_device *device, struct file *file,
-				struct poll_table_struct *wait);
+			      struct poll_table_struct *wait);
 
 #endif

@@ -186,7 +186,7 @@ ssize_t vhost_iotlb_chr_write(struct vhost_device *device,
  * Return: EPOLLIN if so.
  */
 __poll_t vhost_iotlb_chr_poll(struct vhost_device *device, struct file *file,
-				poll_table *wait)
+			      poll_table *wait)
 {
 	poll_wait(file, &device->iotlb.wait, wait);
 	if (READ_ONCE(device->iotlb.untold))
