@@ -9,10 +9,10 @@ vm=tools/testing/vhost-vm
 tests=tools/testing/selftests/vhost
 uml=tools/testing/vhost-uml
 # What takes longest comes first, for others to run beside it.
-lanes=(build debug selftests migrate qemu formats dpdk iommu variants lint vm
-       compile-6.12 compile-7.3 tools)
+lanes=(build debug selftests migrate qemu formats dpdk iommu variants cross
+       lint vm compile-6.12 compile-7.3 tools)
 other_lanes=(tree-7.3 suite-6.12 suite-7.3 tree-6.12 tree-6.1 qemu-7.3 qemu-6.12
-	     dpdk-7.3 dpdk-6.12)
+	     dpdk-7.3 dpdk-6.12 arm64)
 # By which lanes a kernel is tried: its headers, its tree, DKMS, tests, clients.
 declare -A matrix=(
 	[6.1]="build tree-6.1 - selftests,formats,debug qemu,iommu,migrate dpdk"
@@ -39,6 +39,11 @@ lane_build()
 }
 
 lane_lint() { make --no-print-directory lint; }
+
+# Sparse, too; and with it for a newer kernel.
+lane_cross() { scripts/cross arm64 s390x ppc64le clang 6.12; }
+
+lane_arm64() { "$vm/run-arm64"; }
 
 lane_kunit() { "$uml/kunit"; }
 

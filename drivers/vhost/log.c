@@ -83,7 +83,7 @@ bool vhost_log_covers_used(const struct vhost_vq *vq, unsigned long base)
 }
 
 /* Set bits of a word that the owner may be clearing. */
-static int set_bits(u32 __user *word, u32 mask)
+static int set_mask(u32 __user *word, u32 mask)
 {
 	int tries, err, old;
 
@@ -123,7 +123,7 @@ static void put_word(struct vhost_vq *vq)
 	smp_mb();
 	if (!get_user(now, word) && (now & mask) == mask)
 		return;
-	if (set_bits(word, mask))
+	if (set_mask(word, mask))
 		vhost_vq_complain(vq, VHOST_BAD_LOG);
 }
 

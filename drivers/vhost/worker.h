@@ -40,8 +40,8 @@ struct vhost_work {
  * @busyloop: some of those rings may have to be looked at; the thread's own
  * @killed: the thread does no more works; set once, by itself
  * @asleep: the thread has slept since it last found works; its own
- * @wakeups: how often it was woken by works
  * @id: number of the worker in its device
+ * @wakeups: how often it was woken by works
  * @rcu: who looks at a ring's worker holds nothing but rcu_read_lock()
  */
 struct vhost_worker {
@@ -52,8 +52,8 @@ struct vhost_worker {
 	bool busyloop;
 	bool killed;
 	bool asleep;
-	unsigned long wakeups;
 	u32 id;
+	unsigned long wakeups;
 	struct rcu_head rcu;
 };
 
