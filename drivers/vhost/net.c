@@ -286,6 +286,7 @@ static struct miscdevice net_misc = {
 module_misc_device(net_misc);
 
 MODULE_LICENSE("GPL");
+MODULE_VERSION("1.0");
 MODULE_AUTHOR("The vhost_net maintainers");
 MODULE_DESCRIPTION("Host half of virtio-net in the kernel");
 MODULE_ALIAS_MISCDEV(VHOST_NET_MINOR);
