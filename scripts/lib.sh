@@ -272,31 +272,31 @@ kernel_source()
 	echo "$dest"
 }
 
-# build_variant NAME ARGUMENT...: builds the module with these arguments of
-# make beside the one in the tree, and prints its file.
+# build_variant NAME KDIR ARGUMENT...: builds the module for a kernel, with these
+# arguments of make, beside the one in the tree, and prints its file.
 build_variant()
 {
-	local name dir
+	local name dir kdir=$2
 
 	name=$1-$(cksum <<<"$VHOST_TOP" | cut -d ' ' -f 1)
 	dir=$(cache_dir variants)/$name
-	shift
+	shift 2
 	need_build
-	with_lock "variant-$name" variant_make "$dir" "$@" >&2 ||
-		die "no module with $*"
+	with_lock "variant-$name" variant_make "$dir" "$kdir" "$@" >&2 ||
+		die "no module for $kdir with $*"
 	echo "$dir/drivers/vhost/vhost_net.ko"
 }
 
 variant_make()
 {
-	local dir=$1 out
+	local dir=$1 kdir=$2 out
+	shift 2
 
-	shift
 	mkdir -p "$dir/drivers" "$dir/include"
 	# Sources only, and as old as they are: what is built stays built.
 	(cd "$VHOST_TOP" && cp -a --parents \
 		drivers/vhost/{*.[ch],Makefile,compat} include/{linux,trace} "$dir")
-	out=$(make -C "$(kdir)" M="$dir/drivers/vhost" W=1 -j"$(nproc)" \
+	out=$(make -C "$kdir" M="$dir/drivers/vhost" W=1 -j"$(nproc)" \
 		"$@" modules 2>&1) &&
 		! grep 'warning: ' <<<"$out" | grep -qv 'compiler differs' &&
 		return
@@ -316,5 +316,15 @@ options_module()
 		args+=("KCFLAGS=$(printf -- '-D%s ' TUN_F_UDP_TUNNEL_GSO=0x80 \
 			VIRTIO_NET_F_GUEST_UDP_TUNNEL_GSO=65 \
 			VIRTIO_NET_F_HOST_UDP_TUNNEL_GSO=67)")
-	build_variant options "${args[@]}"
+	build_variant options "$(kdir)" "${args[@]}"
+}
+
+# series_module SERIES: a module for the newest kernel of a series (see
+# scripts/kernels).
+series_module()
+{
+	local dir
+
+	dir=$("$VHOST_TOP/scripts/kernels" --headers "$1")
+	build_variant "series-$1" "$dir/build"
 }

@@ -24,6 +24,7 @@
 #include <linux/rcupdate.h>
 #include <linux/sched.h>
 #include <linux/sched/clock.h>
+#include <linux/sched/signal.h>
 #include <linux/time64.h>
 
 #include "vhost.h"
@@ -160,8 +161,9 @@ static bool look_at(struct vhost_worker *worker, struct vhost_vq *vq, bool last)
  * @worker: the current thread's
  *
  * Each ring is looked at once, also if there is other work: that may go on for
- * as long as it likes. When the CPU is wanted for something else, it is over
- * for all rings, whatever time they have left.
+ * as long as it likes. When the CPU is wanted for something else, or the thread
+ * is to stop or to die with the owner, it is over for all rings, whatever time
+ * they have left.
  */
 void vhost_busyloop_run(struct vhost_worker *worker)
 {
@@ -170,7 +172,7 @@ void vhost_busyloop_run(struct vhost_worker *worker)
 	unsigned int i;
 
 	do {
-		last = need_resched();
+		last = need_resched() || signal_pending(current);
 		again = false;
 		/* A ring that comes back meanwhile sets it. */
 		worker->busyloop = false;

@@ -2,6 +2,7 @@
 /*
  * ioctls about workers: made, ended, given a ring.
  */
+#include <linux/sched/vhost_task.h>
 #include <linux/uaccess.h>
 #include <linux/vhost.h>
 
@@ -81,12 +82,10 @@ long vhost_ioctl_get_worker(struct vhost_vq *vq, void __user *argp)
 /**
  * vhost_ioctl_set_fork() - VHOST_SET_FORK_FROM_OWNER
  * @device: the device
- * @argp: u8, in
- *
- * Workers are threads of the kernel: see worker.c.
+ * @argp: u8, in: what kind of threads workers will be; see worker_thread.c
  *
  * Return: 0; -EBUSY if there is an owner; -EFAULT; -EINVAL for what is neither
- * kind of thread; -EOPNOTSUPP for threads of the owner.
+ * kind of thread; -EOPNOTSUPP for one that the kernel does not have.
  */
 long vhost_ioctl_set_fork(struct vhost_device *device, void __user *argp)
 {
@@ -96,14 +95,12 @@ long vhost_ioctl_set_fork(struct vhost_device *device, void __user *argp)
 		return -EBUSY;
 	if (get_user(kind, (u8 __user *)argp))
 		return -EFAULT;
-	switch (kind) {
-	case VHOST_FORK_OWNER_KTHREAD:
-		return 0;
-	case VHOST_FORK_OWNER_TASK:
-		return -EOPNOTSUPP;
-	default:
+	if (kind != VHOST_FORK_OWNER_KTHREAD && kind != VHOST_FORK_OWNER_TASK)
 		return -EINVAL;
-	}
+	if (kind == VHOST_FORK_OWNER_TASK && !VHOST_HAVE_TASKS)
+		return -EOPNOTSUPP;
+	device->fork_owner = kind == VHOST_FORK_OWNER_TASK;
+	return 0;
 }
 
 /**
@@ -115,5 +112,7 @@ long vhost_ioctl_set_fork(struct vhost_device *device, void __user *argp)
  */
 long vhost_ioctl_get_fork(struct vhost_device *device, void __user *argp)
 {
-	return put_user(VHOST_FORK_OWNER_KTHREAD, (u8 __user *)argp);
+	return put_user(device->fork_owner ? VHOST_FORK_OWNER_TASK :
+					     VHOST_FORK_OWNER_KTHREAD,
+			(u8 __user *)argp);
 }

@@ -32,10 +32,10 @@ INTERVAL_TREE_DEFINE(struct vhost_map, rb, u64, subtree_last, MAP_FIRST,
 		     MAP_LAST, static __maybe_unused, map_tree)
 
 /**
- * vhost_iotlb_init() - prepare a zeroed device's IOTLB, switched off
+ * vhost_iotlb_setup() - prepare a zeroed device's IOTLB, switched off
  * @device: the device
  */
-void vhost_iotlb_init(struct vhost_device *device)
+void vhost_iotlb_setup(struct vhost_device *device)
 {
 	struct vhost_iotlb *iotlb = &device->iotlb;
 

@@ -134,7 +134,7 @@ struct vhost_iotlb {
 };
 
 /* iotlb.c APIs: */
-void vhost_iotlb_init(struct vhost_device *device);
+void vhost_iotlb_setup(struct vhost_device *device);
 void vhost_iotlb_clear(struct vhost_device *device);
 void vhost_iotlb_switch(struct vhost_device *device, bool on);
 int vhost_iotlb_update(struct vhost_device *device,
@@ -144,8 +144,8 @@ int vhost_iotlb_invalidate(struct vhost_device *device,
 void vhost_iotlb_show(struct seq_file *m, struct vhost_device *device);
 
 /* iotlb_vq.c APIs: */
-int vhost_iotlb_alloc(struct vhost_vq *vq);
-void vhost_iotlb_free(struct vhost_vq *vq);
+int vhost_iotlb_vq_alloc(struct vhost_vq *vq);
+void vhost_iotlb_vq_free(struct vhost_vq *vq);
 int vhost_iotlb_xlate(struct vhost_vq *vq, struct vhost_gpa iova, u32 len,
 		      u8 perm, struct iovec *iov, int max);
 int vhost_iotlb_map_ring(struct vhost_vq *vq);
@@ -163,11 +163,11 @@ bool vhost_iotlb_next_miss(struct vhost_device *device,
 			   struct vhost_iotlb_msg *msg);
 
 /* iotlb_chr.c APIs: */
-ssize_t vhost_chr_read_iter(struct vhost_device *device, struct iov_iter *to,
-			    bool nonblock);
-ssize_t vhost_chr_write_iter(struct vhost_device *device,
-			     struct iov_iter *from);
-__poll_t vhost_chr_poll(struct vhost_device *device, struct file *file,
-			struct poll_table_struct *wait);
+ssize_t vhost_iotlb_chr_read(struct vhost_device *device, struct iov_iter *to,
+			     bool nonblock);
+ssize_t vhost_iotlb_chr_write(struct vhost_device *device,
+			      struct iov_iter *from);
+__poll_t vhost_iotlb_chr_poll(struct vhost_device *device, struct file *file,
+				struct poll_table_struct *wait);
 
 #endif

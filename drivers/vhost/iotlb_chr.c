@@ -63,7 +63,7 @@ static ssize_t read_all(struct vhost_device *device, struct iov_iter *to)
 }
 
 /**
- * vhost_chr_read_iter() - tell the owner which translations are missing
+ * vhost_iotlb_chr_read() - tell the owner which translations are missing
  * @device: the device
  * @to: where to
  * @nonblock: do not wait for one
@@ -71,8 +71,8 @@ static ssize_t read_all(struct vhost_device *device, struct iov_iter *to)
  * Return: bytes; 0 if @to has no room for a message; -EAGAIN if none is there;
  * -EBADFD to wait without IOTLB; -ERESTARTSYS; -EFAULT.
  */
-ssize_t vhost_chr_read_iter(struct vhost_device *device, struct iov_iter *to,
-			    bool nonblock)
+ssize_t vhost_iotlb_chr_read(struct vhost_device *device, struct iov_iter *to,
+			     bool nonblock)
 {
 	struct vhost_iotlb *iotlb = &device->iotlb;
 	ssize_t r;
@@ -150,7 +150,7 @@ static int write_run(struct vhost_device *device, struct iov_iter *from,
 }
 
 /**
- * vhost_chr_write_iter() - take messages from the owner
+ * vhost_iotlb_chr_write() - take messages from the owner
  * @device: the device
  * @from: one or more messages
  *
@@ -158,7 +158,8 @@ static int write_run(struct vhost_device *device, struct iov_iter *from,
  * others than the owner, -EINVAL for what is no message, -EFAULT for one that
  * can't be carried out.
  */
-ssize_t vhost_chr_write_iter(struct vhost_device *device, struct iov_iter *from)
+ssize_t vhost_iotlb_chr_write(struct vhost_device *device,
+			      struct iov_iter *from)
 {
 	size_t done = 0;
 	int err;
@@ -177,15 +178,15 @@ ssize_t vhost_chr_write_iter(struct vhost_device *device, struct iov_iter *from)
 }
 
 /**
- * vhost_chr_poll() - does a translation miss?
+ * vhost_iotlb_chr_poll() - does a translation miss?
  * @device: the device
  * @file: its file
  * @wait: who asks
  *
  * Return: EPOLLIN if so.
  */
-__poll_t vhost_chr_poll(struct vhost_device *device, struct file *file,
-			poll_table *wait)
+__poll_t vhost_iotlb_chr_poll(struct vhost_device *device, struct file *file,
+				poll_table *wait)
 {
 	poll_wait(file, &device->iotlb.wait, wait);
 	if (READ_ONCE(device->iotlb.untold))

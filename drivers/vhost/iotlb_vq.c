@@ -24,12 +24,12 @@
 #define PAGE_OF(iova)	((iova) / VHOST_PAGE_SIZE)
 
 /**
- * vhost_iotlb_alloc() - allocate what a ring with an IOTLB needs
+ * vhost_iotlb_vq_alloc() - allocate what a ring with an IOTLB needs
  * @vq: the ring
  *
  * Return: 0, also if it has all that already; or -ENOMEM.
  */
-int vhost_iotlb_alloc(struct vhost_vq *vq)
+int vhost_iotlb_vq_alloc(struct vhost_vq *vq)
 {
 	if (!vq->pins.pin)
 		vq->pins.pin = kcalloc(VHOST_PINS, sizeof(*vq->pins.pin),
@@ -42,10 +42,10 @@ int vhost_iotlb_alloc(struct vhost_vq *vq)
 }
 
 /**
- * vhost_iotlb_free() - undo vhost_iotlb_alloc()
+ * vhost_iotlb_vq_free() - undo vhost_iotlb_vq_alloc()
  * @vq: the ring, which uses no IOTLB any more
  */
-void vhost_iotlb_free(struct vhost_vq *vq)
+void vhost_iotlb_vq_free(struct vhost_vq *vq)
 {
 	kfree(vq->pins.pin);
 	kfree(vq->misses.miss);
@@ -460,7 +460,7 @@ void vhost_iotlb_answer(struct vhost_vq *vq, u64 first, u64 last)
 		hit = true;
 	/* Should the owner not come back, the ring goes on all the same. */
 	if (hit && !misses->wake)
-		mod_delayed_work(system_wq, &vq->later, 1);
+		mod_delayed_work(system_percpu_wq, &vq->later, 1);
 	misses->wake |= hit;
 	if (misses->wake && (!misses->num || misses->answered >= ANSWER_RUN))
 		wake_ring(vq);

@@ -248,21 +248,21 @@ static ssize_t net_read_iter(struct kiocb *iocb, struct iov_iter *to)
 	bool nonblock = file->f_flags & O_NONBLOCK ||
 			iocb->ki_flags & IOCB_NOWAIT;
 
-	return vhost_chr_read_iter(&net->device, to, nonblock);
+	return vhost_iotlb_chr_read(&net->device, to, nonblock);
 }
 
 static ssize_t net_write_iter(struct kiocb *iocb, struct iov_iter *from)
 {
 	struct vhost_net *net = iocb->ki_filp->private_data;
 
-	return vhost_chr_write_iter(&net->device, from);
+	return vhost_iotlb_chr_write(&net->device, from);
 }
 
 static __poll_t net_poll(struct file *file, poll_table *wait)
 {
 	struct vhost_net *net = file->private_data;
 
-	return vhost_chr_poll(&net->device, file, wait);
+	return vhost_iotlb_chr_poll(&net->device, file, wait);
 }
 
 static const struct file_operations net_fops = {
@@ -283,7 +283,20 @@ static struct miscdevice net_misc = {
 	.name	= "vhost-net",
 	.fops	= &net_fops,
 };
-module_misc_device(net_misc);
+
+static int __init net_init(void)
+{
+	return misc_register(&net_misc);
+}
+module_init(net_init);
+
+static void __exit net_exit(void)
+{
+	misc_deregister(&net_misc);
+	/* Workers are freed by a callback of ours. */
+	rcu_barrier();
+}
+module_exit(net_exit);
 
 MODULE_LICENSE("GPL");
 MODULE_VERSION("1.0");

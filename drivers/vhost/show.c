@@ -28,7 +28,7 @@ static void show_owner(struct seq_file *m, struct vhost_device *device)
 	put_pid(owner);
 }
 
-/* The thread is there for as long as the worker is, and a grace period. */
+/* The worker has a reference to its thread, and is there for a grace period. */
 static void show_thread(struct seq_file *m, const struct vhost_worker *worker)
 {
 	struct task_struct *task = worker->task;
@@ -39,6 +39,8 @@ static void show_thread(struct seq_file *m, const struct vhost_worker *worker)
 		   READ_ONCE(task->se.sum_exec_runtime));
 	seq_printf(m, "worker%u-wakeups:\t%lu\n", i,
 		   READ_ONCE(worker->wakeups));
+	if (READ_ONCE(worker->killed))
+		seq_printf(m, "worker%u-killed:\t1\n", i);
 }
 
 /**

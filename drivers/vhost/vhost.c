@@ -35,10 +35,11 @@ void vhost_device_init(struct vhost_device *device,
 	mutex_init(&device->mutex);
 	device->id = atomic64_inc_return(&devices);
 	spin_lock_init(&device->owner_lock);
-	vhost_iotlb_init(device);
+	vhost_iotlb_setup(device);
 	device->ops = ops;
 	device->vqs = vqs;
 	device->num_vqs = num_vqs;
+	device->fork_owner = vhost_thread_of_owner();
 	trace_vhost_open(device);
 }
 
@@ -170,6 +171,7 @@ static void drop_owner(struct vhost_device *device)
 		eventfd_ctx_put(device->log);
 	device->log = NULL;
 	device->backend_features = 0;
+	device->fork_owner = vhost_thread_of_owner();
 	name_owner(device, NULL);
 	if (device->mm)
 		mmput(device->mm);
@@ -377,7 +379,7 @@ static int alloc_iotlb(struct vhost_device *device)
 		struct vhost_vq *vq = device->vqs[i];
 
 		mutex_lock(&vq->mutex);
-		err = vhost_iotlb_alloc(vq);
+		err = vhost_iotlb_vq_alloc(vq);
 		mutex_unlock(&vq->mutex);
 		if (err)
 			goto free_iotlb;
@@ -388,7 +390,7 @@ free_iotlb:
 	/* What is in use has been there before, and stays. */
 	for (i = 0; i < device->num_vqs; i++)
 		if (!device->vqs[i]->iotlb)
-			vhost_iotlb_free(device->vqs[i]);
+			vhost_iotlb_vq_free(device->vqs[i]);
 	return err;
 }
 

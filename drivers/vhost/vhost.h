@@ -198,6 +198,7 @@ struct vhost_device_ops {
  * @owner_lock: protects @owner, from those who do not hold @mutex
  * @owner: the owner's process, held; NULL without an owner
  * @regions: how many there are in @mem
+ * @fork_owner: workers are threads of the owner; set before there is one
  */
 struct vhost_device {
 	struct mutex mutex;	/* one ioctl at a time */
@@ -215,6 +216,7 @@ struct vhost_device {
 	spinlock_t owner_lock;	/* owner; no worker takes it */
 	struct pid *owner;
 	u32 regions;
+	bool fork_owner;
 };
 
 /**

@@ -143,7 +143,7 @@ static void switch_iotlb(struct vhost_vq *vq, bool on)
 		return;
 	if (!on) {
 		vhost_iotlb_forget_misses(vq);
-		vhost_iotlb_free(vq);
+		vhost_iotlb_vq_free(vq);
 	}
 	vq->iotlb = on ? &vq->device->iotlb : NULL;
 	displace(vq);
@@ -555,7 +555,7 @@ void vhost_vq_queue(struct vhost_vq *vq)
 void vhost_vq_queue_later(struct vhost_vq *vq, unsigned long delay)
 {
 	lockdep_assert_held(&vq->mutex);
-	mod_delayed_work(system_wq, &vq->later, delay);
+	mod_delayed_work(system_percpu_wq, &vq->later, delay);
 }
 
 /**

@@ -1,30 +1,38 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * Workers: threads named after the owner, in the owner's cgroups. They are
- * threads of the kernel, which any kernel can make; what depends on that is in
- * the thread_...() functions, and in none of the others.
+ * Workers: what waits for a thread, and how it is done. What kind of thread it
+ * is, is the business of worker_thread.c.
  *
  * A work is in the queue at most once. The bit that says so is cleared before
  * the work runs, so that whoever finds it set knows that the work will still
  * see what was done before.
+ *
+ * A thread of the owner dies with it. The worker is still there then, but takes
+ * no more works: those that are in its queue when that begins are the last.
  */
 #include <linux/cgroup.h>
 #include <linux/completion.h>
 #include <linux/err.h>
-#include <linux/kthread.h>
-#include <linux/mm.h>
 #include <linux/rcupdate.h>
 #include <linux/sched.h>
+#include <linux/sched/task.h>
 #include <linux/slab.h>
 
 #include "vhost.h"
 
-/* Moves the worker to the cgroups of @owner, who waits for it. */
-struct attach_work {
+/* The first thing that a worker does; its creator waits for it. */
+struct start_work {
 	struct vhost_work work;
 	struct completion done;
+	struct vhost_worker *worker;
 	struct task_struct *owner;
 	int err;
+};
+
+/* The last thing. */
+struct flush_work {
+	struct vhost_work work;
+	struct completion done;
 };
 
 static void run_queue(struct llist_node *works)
@@ -51,13 +59,21 @@ static void note_wakeup(struct vhost_worker *worker)
 	worker->asleep = false;
 }
 
-/* Called as if about to sleep. Return: false if there is no reason not to. */
-static bool worker_run(struct vhost_worker *worker)
+/**
+ * vhost_worker_turn() - have a worker do what there is to do
+ * @data: the worker, whose thread this is, about to sleep
+ *
+ * Return: false if there was nothing, and the thread may go to sleep.
+ */
+bool vhost_worker_turn(void *data)
 {
+	struct vhost_worker *worker = data;
 	struct llist_node *works = llist_del_all(&worker->queue);
 
-	if (!works && !worker->busyloop)
+	if (!works && !worker->busyloop) {
+		worker->asleep = true;
 		return false;
+	}
 	__set_current_state(TASK_RUNNING);
 	note_wakeup(worker);
 	if (works)
@@ -67,51 +83,27 @@ static bool worker_run(struct vhost_worker *worker)
 	return true;
 }
 
-/*
- * Is it to end? What was queued before somebody said so is seen in the queue
- * afterwards, and only an empty queue may be left: a work that stayed in it
- * could never be queued again. (A) pairs with (B).
+/**
+ * vhost_worker_killed() - a worker's thread dies with its process
+ * @data: the worker, whose thread this is
  */
-static bool told_to_stop(void)
-{
-	bool stop = kthread_should_stop();
-
-	smp_rmb();	/* (A) */
-	return stop;
-}
-
-static int thread_main(void *data)
+void vhost_worker_killed(void *data)
 {
 	struct vhost_worker *worker = data;
-	bool stop;
 
-	kthread_use_mm(worker->device->mm);
-	for (;;) {
-		/* Before both looks: a waker undoes it. */
-		set_current_state(TASK_INTERRUPTIBLE);
-		stop = told_to_stop();
-		if (worker_run(worker))
-			continue;
-		if (stop)
-			break;
-		worker->asleep = true;
-		schedule();
-	}
-	__set_current_state(TASK_RUNNING);
-	kthread_unuse_mm(worker->device->mm);
-	return 0;
+	WRITE_ONCE(worker->killed, true);
+	/* Who has not seen it has put his work into the queue after this. */
+	synchronize_rcu();
+	run_queue(llist_del_all(&worker->queue));
 }
 
-static void thread_wake(struct vhost_worker *worker)
+/* Return: true if the worker has to be woken for it. */
+static bool enqueue(struct vhost_worker *worker, struct vhost_work *work)
 {
-	wake_up_process(worker->task);
-}
-
-/* What is queued is done before the thread ends. */
-static void thread_stop(struct vhost_worker *worker)
-{
-	smp_mb();	/* (B): whoever queued works is known to be done */
-	kthread_stop(worker->task);
+	if (test_and_set_bit(VHOST_WORK_QUEUED, &work->flags))
+		return false;
+	/* Only who finds the queue empty needs to wake: it is taken whole. */
+	return llist_add(&work->node, &worker->queue);
 }
 
 /**
@@ -119,52 +111,60 @@ static void thread_stop(struct vhost_worker *worker)
  * @worker: by whom
  * @work: the work; nothing happens if it waits in the queue already
  *
- * Context: any.
+ * Context: any, under rcu_read_lock().
+ * Return: false if the thread is dead, and nothing will happen.
  */
-void vhost_worker_queue(struct vhost_worker *worker, struct vhost_work *work)
+bool vhost_worker_queue(struct vhost_worker *worker, struct vhost_work *work)
 {
-	if (test_and_set_bit(VHOST_WORK_QUEUED, &work->flags))
-		return;
-	/* Only who finds the queue empty needs to wake: it is taken whole. */
-	if (llist_add(&work->node, &worker->queue))
-		thread_wake(worker);
+	RCU_LOCKDEP_WARN(!rcu_read_lock_held(), "a worker may die");
+	if (unlikely(READ_ONCE(worker->killed)))
+		return false;
+	if (enqueue(worker, work))
+		wake_up_process(worker->task);
+	return true;
 }
 
-static void attach_fn(struct vhost_work *work)
+static void start_fn(struct vhost_work *work)
 {
-	struct attach_work *w = container_of(work, struct attach_work, work);
+	struct start_work *start = container_of(work, struct start_work, work);
 
-	w->err = cgroup_attach_task_all(w->owner, current);
-	complete(&w->done);
+	start->worker->task = get_task_struct(current);
+	/* Only a thread that runs can be moved. */
+	if (start->owner)
+		start->err = cgroup_attach_task_all(start->owner, current);
+	complete(&start->done);
 }
 
-/* In the thread, as only a thread that runs can be moved. */
-static int attach_to_owner(struct vhost_worker *worker)
+/* Return: 0, or why there is no thread. */
+static int begin(struct vhost_worker *worker, bool of_owner)
 {
-	struct attach_work w = { .owner = current };
-
-	vhost_work_setup(&w.work, attach_fn);
-	init_completion(&w.done);
-	vhost_worker_queue(worker, &w.work);
-	wait_for_completion(&w.done);
-	return w.err;
-}
-
-static int thread_start(struct vhost_worker *worker)
-{
+	struct start_work start = {
+		.worker = worker,
+		/* Its own threads are where it is. */
+		.owner = of_owner ? NULL : current,
+	};
 	int err;
 
-	worker->task = kthread_create(thread_main, worker, "vhost-%d",
-				      current->pid);
-	if (IS_ERR(worker->task))
-		return PTR_ERR(worker->task);
-	/* A thread that has never run counts towards the load average. */
-	thread_wake(worker);
-
-	err = attach_to_owner(worker);
+	vhost_work_setup(&start.work, start_fn);
+	init_completion(&start.done);
+	enqueue(worker, &start.work);
+	err = vhost_thread_start(worker, of_owner);
 	if (err)
-		thread_stop(worker);
-	return err;
+		return err;
+	wait_for_completion(&start.done);
+	if (start.err)
+		vhost_thread_stop(worker);
+	return start.err;
+}
+
+static void worker_free(struct rcu_head *rcu)
+{
+	struct vhost_worker *worker = container_of(rcu, struct vhost_worker,
+						   rcu);
+
+	if (worker->task)
+		put_task_struct(worker->task);
+	kfree(worker);
 }
 
 /**
@@ -172,8 +172,8 @@ static int thread_start(struct vhost_worker *worker)
  * @device: the device, whose owner the process is until the worker is gone
  * @id: the worker's number
  *
- * The thread enters the cgroups of the current task, so that what it burns
- * and allocates is accounted to the owner.
+ * The thread is one of the current process, or in its cgroups at least, so
+ * that what it burns and allocates is accounted to the owner.
  *
  * Context: may sleep.
  * Return: the worker or the error that kept it from starting.
@@ -190,9 +190,9 @@ struct vhost_worker *vhost_worker_create(struct vhost_device *device, u32 id)
 	init_llist_head(&worker->queue);
 	worker->device = device;
 	worker->id = id;
-	err = thread_start(worker);
+	err = begin(worker, device->fork_owner);
 	if (err) {
-		kfree(worker);
+		worker_free(&worker->rcu);
 		return ERR_PTR(err);
 	}
 	return worker;
@@ -209,11 +209,32 @@ bool vhost_worker_is_current(const struct vhost_worker *worker)
 	return worker->task == current;
 }
 
+static void flush_fn(struct vhost_work *work)
+{
+	complete(&container_of(work, struct flush_work, work)->done);
+}
+
+/* Waits until all that was queued before has been done. */
+static void flush(struct vhost_worker *worker)
+{
+	struct flush_work flush;
+	bool wait;
+
+	vhost_work_setup(&flush.work, flush_fn);
+	init_completion(&flush.done);
+	rcu_read_lock();
+	wait = vhost_worker_queue(worker, &flush.work);
+	rcu_read_unlock();
+	if (wait)
+		wait_for_completion(&flush.done);
+}
+
 /**
  * vhost_worker_destroy() - end a worker
  * @worker: the worker; NULL is allowed. Nobody may queue works any more.
  *
- * Works that are still queued are done first.
+ * Works that are still queued are done first: one that stayed in the queue
+ * could never be queued again.
  *
  * Context: may sleep; no lock may be held that a work takes.
  */
@@ -221,6 +242,9 @@ void vhost_worker_destroy(struct vhost_worker *worker)
 {
 	if (!worker)
 		return;
-	thread_stop(worker);
-	kfree_rcu(worker, rcu);
+	flush(worker);
+	vhost_thread_stop(worker);
+	WARN_ON_ONCE(!llist_empty(&worker->queue));
+	/* Somebody may be looking at the thread. */
+	call_rcu(&worker->rcu, worker_free);
 }

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0 */
 /*
  * A worker: a thread that uses the owner's memory and does work for rings.
+ * worker.c has what it does, worker_thread.c what it is.
  */
 #ifndef VHOST_WORKER_H
 #define VHOST_WORKER_H
@@ -11,6 +12,7 @@
 struct seq_file;
 struct task_struct;
 struct vhost_device;
+struct vhost_task;
 
 struct vhost_work;
 typedef void (*vhost_work_fn)(struct vhost_work *work);
@@ -32,9 +34,11 @@ struct vhost_work {
 /**
  * struct vhost_worker - a thread and its queue
  * @queue: works to be done, newest first
- * @task: the thread
+ * @task: the thread, also when it is dead
+ * @owners: the same as a thread of the owner's; NULL if it is the kernel's
  * @device: whose rings it works on; holds the owner's memory meanwhile
  * @busyloop: some of those rings may have to be looked at; the thread's own
+ * @killed: the thread does no more works; set once, by itself
  * @asleep: the thread has slept since it last found works; its own
  * @wakeups: how often it was woken by works
  * @id: number of the worker in its device
@@ -43,8 +47,10 @@ struct vhost_work {
 struct vhost_worker {
 	struct llist_head queue;
 	struct task_struct *task;
+	struct vhost_task *owners;
 	struct vhost_device *device;
 	bool busyloop;
+	bool killed;
 	bool asleep;
 	unsigned long wakeups;
 	u32 id;
@@ -55,7 +61,14 @@ struct vhost_worker {
 struct vhost_worker *vhost_worker_create(struct vhost_device *device, u32 id);
 bool vhost_worker_is_current(const struct vhost_worker *worker);
 void vhost_worker_destroy(struct vhost_worker *worker);
-void vhost_worker_queue(struct vhost_worker *worker, struct vhost_work *work);
+bool vhost_worker_queue(struct vhost_worker *worker, struct vhost_work *work);
+bool vhost_worker_turn(void *data);
+void vhost_worker_killed(void *data);
+
+/* worker_thread.c APIs: */
+bool vhost_thread_of_owner(void);
+int vhost_thread_start(struct vhost_worker *worker, bool of_owner);
+void vhost_thread_stop(struct vhost_worker *worker);
 
 static inline void vhost_work_setup(struct vhost_work *work, vhost_work_fn fn)
 {

@@ -67,5 +67,5 @@ machine_ready()
 		args+=(-virtfs "local,path=$out,mount_tag=out,security_model=none,multidevs=remap")
 	fi
 	# shellcheck disable=SC2034 # for "run"
-	machine=(qemu-system-x86_64 "${args[@]}")
+	machine=("${VHOST_VM_QEMU-qemu-system-x86_64}" "${args[@]}")
 }

@@ -279,10 +279,9 @@ static void peek_ends(struct peeker *p, struct stall *s)
  */
 TEST_F(packet, taken_while_peeked)
 {
-	size_t i, len, hdr = variant->header ? sizeof(struct virtio_net_hdr) :
-					       0;
 	static const __u16 gso_size[] = { 0, 1448 };
 	struct guest *g = &self->g;
+	size_t i, len, hdr = packet_hdr(g->backend.fd);
 	struct virtio_net_hdr h;
 	struct rx_packet p;
 	struct peeker peek;

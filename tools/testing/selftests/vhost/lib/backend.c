@@ -115,6 +115,17 @@ int packet_set_hdr(int fd, int len)
 			  sizeof(one)) ? -errno : 0;
 }
 
+int packet_hdr(int fd)
+{
+	int len = 0;
+	socklen_t size = sizeof(len);
+
+	if (!getsockopt(fd, SOL_PACKET, PACKET_VNET_HDR_SZ, &len, &size))
+		return len;
+	getsockopt(fd, SOL_PACKET, PACKET_VNET_HDR, &len, &size);
+	return len ? sizeof(struct virtio_net_hdr) : 0;
+}
+
 int packet_bind(int fd, const char *ifname)
 {
 	struct sockaddr_ll sll = {

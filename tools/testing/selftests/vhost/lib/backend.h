@@ -46,6 +46,8 @@ int tap_attach_queue(int fd, bool attach);
 
 /* A packet socket's virtio header, of ten bytes where it can't be longer. */
 int packet_set_hdr(int fd, int len);
+/* The bytes that it has in front of frames. */
+int packet_hdr(int fd);
 /* All packets of an interface, from now on. 0 or -errno. */
 int packet_bind(int fd, const char *ifname);
 

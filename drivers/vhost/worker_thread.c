@@ -1,0 +1,105 @@
+// SPDX-License-Identifier: GPL-2.0
+/*
+ * The two kinds of threads that workers have.
+ *
+ * A thread of the owner (vhost_task) has its memory, is where the owner's
+ * cgroups, limits and processors are, and is seen and killed with it. Where the
+ * kernel has none, or the owner wants it so, a thread of the kernel uses the
+ * owner's memory, is put into its cgroups and lives for as long as the device
+ * has an owner.
+ */
+#include <linux/err.h>
+#include <linux/kthread.h>
+#include <linux/mm.h>
+#include <linux/moduleparam.h>
+#include <linux/sched.h>
+#include <linux/sched/vhost_task.h>
+
+#include "vhost.h"
+
+static bool fork_from_owner_default = VHOST_HAVE_TASKS;
+module_param(fork_from_owner_default, bool, 0444);
+MODULE_PARM_DESC(fork_from_owner_default,
+		 "Workers are threads of the owner, unless it says otherwise (default: if the kernel has such threads)");
+
+/**
+ * vhost_thread_of_owner() - are workers threads of the owner by default?
+ *
+ * Return: true if so, and the kernel has such threads.
+ */
+bool vhost_thread_of_owner(void)
+{
+	return VHOST_HAVE_TASKS && fork_from_owner_default;
+}
+
+static int kthread_main(void *data)
+{
+	struct vhost_worker *worker = data;
+
+	kthread_use_mm(worker->device->mm);
+	for (;;) {
+		/* Before both looks: a waker undoes it. */
+		set_current_state(TASK_INTERRUPTIBLE);
+		if (kthread_should_stop())
+			break;
+		if (!vhost_worker_turn(worker))
+			schedule();
+	}
+	__set_current_state(TASK_RUNNING);
+	kthread_unuse_mm(worker->device->mm);
+	return 0;
+}
+
+static int kthread_start(struct vhost_worker *worker)
+{
+	struct task_struct *task;
+
+	task = kthread_create(kthread_main, worker, "vhost-%d", current->pid);
+	if (IS_ERR(task))
+		return PTR_ERR(task);
+	wake_up_process(task);
+	return 0;
+}
+
+static int task_start(struct vhost_worker *worker)
+{
+	char name[TASK_COMM_LEN];
+	struct vhost_task *task;
+
+	snprintf(name, sizeof(name), "vhost-%d", current->pid);
+	task = vhost_task_create(vhost_worker_turn, vhost_worker_killed, worker,
+				 name);
+	/* Some kernels do not say why. */
+	if (IS_ERR_OR_NULL(task))
+		return task ? PTR_ERR(task) : -ENOMEM;
+	worker->owners = task;
+	vhost_task_start(task);
+	return 0;
+}
+
+/**
+ * vhost_thread_start() - start a worker's thread
+ * @worker: the worker, with something in its queue
+ * @of_owner: one of the current process, which is the owner
+ *
+ * Context: may sleep.
+ * Return: 0 or what kept it from starting.
+ */
+int vhost_thread_start(struct vhost_worker *worker, bool of_owner)
+{
+	return of_owner ? task_start(worker) : kthread_start(worker);
+}
+
+/**
+ * vhost_thread_stop() - end a worker's thread, whether it lives or not
+ * @worker: the worker, with an empty queue
+ *
+ * Context: may sleep.
+ */
+void vhost_thread_stop(struct vhost_worker *worker)
+{
+	if (worker->owners)
+		vhost_task_stop(worker->owners);
+	else
+		kthread_stop(worker->task);
+}
