@@ -9,14 +9,14 @@ vm=tools/testing/vhost-vm
 tests=tools/testing/selftests/vhost
 uml=tools/testing/vhost-uml
 # What takes longest comes first, for others to run beside it.
-lanes=(build debug selftests migrate qemu formats dpdk iommu variants cross
-       lint vm compile-6.12 compile-7.3 tools)
+lanes=(build debug selftests migrate qemu formats dpdk iommu variants package
+       cross lint vm compile-6.12 compile-7.3 tools)
 other_lanes=(tree-7.3 suite-6.12 suite-7.3 tree-6.12 tree-6.1 qemu-7.3 qemu-6.12
-	     dpdk-7.3 dpdk-6.12 arm64)
+	     package-6.12 dpdk-7.3 dpdk-6.12 arm64)
 # By which lanes a kernel is tried: its headers, its tree, DKMS, tests, clients.
 declare -A matrix=(
-	[6.1]="build tree-6.1 - selftests,formats,debug qemu,iommu,migrate dpdk"
-	[6.12]="compile-6.12 tree-6.12 - suite-6.12 qemu-6.12 dpdk-6.12"
+	[6.1]="build tree-6.1 package selftests,formats,debug qemu,iommu,migrate dpdk"
+	[6.12]="compile-6.12 tree-6.12 package-6.12 suite-6.12 qemu-6.12 dpdk-6.12"
 	[7.3]="compile-7.3 tree-7.3 - suite-7.3 qemu-7.3 dpdk-7.3"
 )
 # Calls that carry structures, and each room once.
@@ -86,6 +86,13 @@ lane_tools()
 	make_top
 	"$vm/run" --timeout 300 -- "$tests/clients/vhost_top.sh" ours || code=1
 	return "$code"
+}
+
+# lane_package [SERIES]: as Debian 12 has it, or Debian 13, whose kernel is 6.12.
+lane_package()
+{
+	make_top
+	packaging/test ${1:+--trixie}
 }
 
 lane_selftests()

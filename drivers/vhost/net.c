@@ -299,6 +299,7 @@ static void __exit net_exit(void)
 module_exit(net_exit);
 
 MODULE_LICENSE("GPL");
+MODULE_VERSION("1.0");
 MODULE_AUTHOR("The vhost_net maintainers");
 MODULE_DESCRIPTION("Host half of virtio-net in the kernel");
 MODULE_ALIAS_MISCDEV(VHOST_NET_MINOR);

@@ -12,7 +12,6 @@
 
 #include "top.h"
 
-#define VERSION		"1.0"
 #define INTERVAL_MIN	0.05
 #define INTERVAL_MAX	86400
 
@@ -107,7 +106,7 @@ static void read_option(struct options *o, int c)
 		fputs(usage_text, stdout);
 		exit(0);
 	case 'v':
-		puts("vhost-top " VERSION);
+		puts("vhost-top " VHOST_VERSION);
 		exit(0);
 	default:
 		exit(2);

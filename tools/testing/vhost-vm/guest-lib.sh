@@ -49,8 +49,9 @@ have_builtin()
 	return 1
 }
 
-# load_module ours|stock|builtin|FILE [PARAMETER=VALUE...]: the vhost_net to
-# test, in place of any that is loaded.
+# load_module ours|stock|installed|builtin|FILE [PARAMETER=VALUE...]: the
+# vhost_net to test, in place of any that is loaded. "stock" and "installed" are
+# both what modprobe finds: the distribution's, or a package's.
 load_module()
 {
 	local which=${1-ours} file depends
@@ -65,7 +66,7 @@ load_module()
 	# Kernels without modules have them built in.
 	[[ ! -d /lib/modules/$(uname -r) ]] || modprobe -a tun tap
 	case $which in
-	stock)
+	stock | installed)
 		modprobe vhost_net "$@" || return
 		;;
 	*)

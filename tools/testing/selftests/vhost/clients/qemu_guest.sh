@@ -1,11 +1,12 @@
 #!/bin/bash
 # SPDX-License-Identifier: GPL-2.0
 #
-# qemu_guest.sh [--short] [--packed] [ours|stock|FILE]: an unmodified QEMU as the
-# client. Runs in the VM of tools/testing/vhost-vm/run and boots a guest there
-# with two network cards behind vhost, one of them with two queue pairs and
-# packed rings. The short form leaves out the second card, the reset and the
-# reboot; with --packed the first card has packed rings, too. TAP on stdout.
+# qemu_guest.sh [--short] [--packed] [ours|stock|installed|FILE]: an unmodified
+# QEMU as the client. Runs in the VM of tools/testing/vhost-vm/run and boots a
+# guest there with two network cards behind vhost, one of them with two queue
+# pairs and packed rings. The short form leaves out the second card, the reset
+# and the reboot; with --packed the first card has packed rings, too. TAP on
+# stdout.
 
 set -euo pipefail
 here=$(cd "$(dirname "${BASH_SOURCE[0]}")" && pwd)
