@@ -139,17 +139,34 @@ TEST_F(bare, wrong_type)
 	}
 }
 
+/* Where the memory of processes ends, is up to the processor. */
+static bool may_be_memory(__u64 at)
+{
+	void *want = (void *)(uintptr_t)at, *got;
+
+	if ((uintptr_t)at != at)
+		return false;
+	got = mmap(want, PAGE, PROT_NONE, MAP_PRIVATE | MAP_ANONYMOUS |
+		   MAP_FIXED_NOREPLACE, -1, 0);
+	if (got == MAP_FAILED)
+		return errno == EEXIST;
+	munmap(got, PAGE);
+	return true;
+}
+
 TEST_F(bare, wrong_memory)
 {
 	static const __u64 at[] = {
 		-1ULL, LAST_PAGE, BIT(63), BIT(63) - PAGE,
-		0xffff888000000000ULL, 0x800000000000ULL,
-		0x800000000000ULL - PAGE,
+		0xffff888000000000ULL, BIT(47), BIT(47) - PAGE,
+		BIT(48), BIT(52), BIT(56),
 	};
 	union iommu_msg *m = self->m;
 	size_t i;
 
 	for (i = 0; i < ARRAY_SIZE(at); i++) {
+		if (i > 4 && may_be_memory(at[i]))
+			continue;
 		good(m, variant->v1, NULL);
 		m->v2.iotlb.uaddr = at[i];
 		EXPECT_EQ(-EFAULT, iommu_write(self->fd, m, 1))
