@@ -12,12 +12,12 @@ uml=tools/testing/vhost-uml
 lanes=(build debug selftests migrate qemu formats dpdk iommu variants package
        cross lint vm compile-6.12 compile-7.3 tools)
 other_lanes=(tree-7.3 suite-6.12 suite-7.3 tree-6.12 tree-6.1 qemu-7.3 qemu-6.12
-	     package-6.12 dpdk-7.3 dpdk-6.12 arm64)
+	     package-6.12 package-7.3 dpdk-7.3 dpdk-6.12 arm64)
 # By which lanes a kernel is tried: its headers, its tree, DKMS, tests, clients.
 declare -A matrix=(
 	[6.1]="build tree-6.1 package selftests,formats,debug qemu,iommu,migrate dpdk"
 	[6.12]="compile-6.12 tree-6.12 package-6.12 suite-6.12 qemu-6.12 dpdk-6.12"
-	[7.3]="compile-7.3 tree-7.3 - suite-7.3 qemu-7.3 dpdk-7.3"
+	[7.3]="compile-7.3 tree-7.3 package-7.3 suite-7.3 qemu-7.3 dpdk-7.3"
 )
 # Calls that carry structures, and each room once.
 TESTS_32=(ioctl_test attach_test features_test v3_test data_test log_test
@@ -88,11 +88,18 @@ lane_tools()
 	return "$code"
 }
 
-# lane_package [SERIES]: as Debian 12 has it, or Debian 13, whose kernel is 6.12.
+# lane_package [SERIES]: on Debian 12, or on the one that has such a kernel.
 lane_package()
 {
 	make_top
-	packaging/test ${1:+--trixie}
+	case $1 in
+	"") packaging/test ;;
+	6.12) packaging/test trixie ;;
+	7.3)
+		new_qemu
+		QEMU=$qemu packaging/test trixie-backports ;;
+	*) die "no Debian with kernel $1" ;;
+	esac
 }
 
 lane_selftests()
@@ -130,6 +137,14 @@ lane_variants()
 		"$tests/run_all" ours "${TESTS_32[@]}"
 }
 
+# Emulated processors of Debian 12's QEMU that see code change under them, as
+# newer kernels do it, lose their way.
+new_qemu()
+{
+	qemu=$(scripts/newer-qemu)
+	export VHOST_VM_QEMU=$qemu
+}
+
 # on_kernel SERIES: sets "run", which runs a command in a VM with that kernel, or
 # with this distribution's if there is no SERIES, "module" for it, and "qemu" for
 # guests.
@@ -145,12 +160,7 @@ on_kernel()
 	dir=$(scripts/kernels "$1")
 	run+=(--kernel "$dir")
 	module=$(series_module "$1")
-	# Emulated processors of Debian 12's QEMU that see code change under
-	# them, as newer kernels do it, lose their way.
-	if [[ $1 == 7.* ]]; then
-		qemu=$(scripts/newer-qemu)
-		export VHOST_VM_QEMU=$qemu
-	fi
+	[[ $1 != 7.* ]] || new_qemu
 }
 
 lane_compile() { scripts/compile "$1"; }
