@@ -12,7 +12,7 @@ uml=tools/testing/vhost-uml
 lanes=(build debug selftests migrate qemu formats dpdk iommu variants lint vm
        compile-6.12 compile-7.3 tools)
 other_lanes=(tree-7.3 suite-6.12 suite-7.3 tree-6.12 tree-6.1 qemu-7.3 qemu-6.12
-	     dpdk-7.3 dpdk-6.12 switches)
+	     dpdk-7.3 dpdk-6.12 switches newdpdk)
 # By which lanes a kernel is tried: its headers, its tree, DKMS, tests, clients.
 declare -A matrix=(
 	[6.1]="build tree-6.1 - selftests,formats,debug qemu,iommu,migrate dpdk"
@@ -212,6 +212,17 @@ lane_dpdk()
 	on_kernel "$1"
 	need iproute2 dpdk-dev librte-net-virtio23 librte-mempool-ring23 strace gcc
 	"${run[@]}" --timeout 1200 -- "$tests/clients/dpdk.sh" "$module"
+}
+
+lane_newdpdk()
+{
+	local root
+
+	need_module
+	need iproute2 strace gcc
+	root=$(scripts/newer-dpdk)
+	"$vm/run" --timeout 1200 -- env TESTPMD_ROOT="$root" \
+		"$tests/clients/dpdk.sh" ours
 }
 
 # What a VM needs to have a guest of its own, and the module to test with it.
