@@ -12,7 +12,7 @@ uml=tools/testing/vhost-uml
 lanes=(build debug selftests migrate qemu formats dpdk iommu variants package
        cross lint vm compile-6.12 compile-7.3 tools)
 other_lanes=(tree-7.3 suite-6.12 suite-7.3 tree-6.12 tree-6.1 qemu-7.3 qemu-6.12
-	     package-6.12 package-7.3 dpdk-7.3 dpdk-6.12 arm64)
+	     package-6.12 package-7.3 dpdk-7.3 dpdk-6.12 switches newdpdk arm64)
 # By which lanes a kernel is tried: its headers, its tree, DKMS, tests, clients.
 declare -A matrix=(
 	[6.1]="build tree-6.1 package selftests,formats,debug qemu,iommu,migrate dpdk"
@@ -208,6 +208,21 @@ newer_qemu_client()
 # while it moves.
 lane_migrate() { newer_qemu_client qemu_migrate.sh; }
 
+# packages_client CLIENT PACKAGE...: a client with packages that must not be
+# installed here, for the sake of their daemons.
+packages_client()
+{
+	local client=$1 files
+	shift
+
+	need_guest
+	files=$(scripts/more-packages "$@")
+	"$vm/run" --timeout 1500 -- env MORE_FILES="$files" \
+		"$tests/clients/$client" ours
+}
+
+lane_switches() { packages_client switches.sh openvswitch-switch; }
+
 lane_options()
 {
 	need strace
@@ -219,6 +234,17 @@ lane_dpdk()
 	on_kernel "$1"
 	need iproute2 dpdk-dev librte-net-virtio23 librte-mempool-ring23 strace gcc
 	"${run[@]}" --timeout 1200 -- "$tests/clients/dpdk.sh" "$module"
+}
+
+lane_newdpdk()
+{
+	local root
+
+	need_module
+	need iproute2 strace gcc
+	root=$(scripts/newer-dpdk)
+	"$vm/run" --timeout 1200 -- env TESTPMD_ROOT="$root" \
+		"$tests/clients/dpdk.sh" ours
 }
 
 # What a VM needs to have a guest of its own, and the module to test with it.

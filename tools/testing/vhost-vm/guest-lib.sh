@@ -36,6 +36,12 @@ vm_kernel_modules()
 	)
 }
 
+# add_files DIR: over the VM's own, which stay links where they are links.
+add_files()
+{
+	tar -C "$1" -c . | tar -C / --keep-directory-symlink -x
+}
+
 module_loaded() { [[ -d /sys/module/$1 ]]; }
 
 module_refs() { cat "/sys/module/$1/refcnt"; }

@@ -5,7 +5,10 @@
 
 : "${dir:?a directory for what is in the making}"
 
-PMD_DIR=/usr/lib/x86_64-linux-gnu/dpdk/pmds-23.0
+# Where a DPDK is that is not this machine's.
+TESTPMD_ROOT=${TESTPMD_ROOT-}
+TESTPMD=$TESTPMD_ROOT/usr/bin/dpdk-testpmd
+PMD_DIR=$(echo "$TESTPMD_ROOT"/usr/lib/x86_64-linux-gnu/dpdk/pmds-*)
 TESTPMD_LIMIT=${TESTPMD_LIMIT-120}
 testpmd=""		# process id
 testpmd_in=""		# file descriptor of its input
@@ -21,9 +24,11 @@ hide_drivers()
 {
 	local name keep=$dir/pmds
 
+	# Another DPDK came with no others.
+	[[ -z $TESTPMD_ROOT ]] || return 0
 	mkdir -p "$keep"
 	{
-		ldd /usr/bin/dpdk-testpmd | cut -d ' ' -f 3
+		ldd "$TESTPMD" | cut -d ' ' -f 3
 		printf '%s\n' librte_net_virtio.so.23 librte_mempool_ring.so.23
 	} | while read -r name; do
 		name=${name##*/}
@@ -67,7 +72,7 @@ pmd()
 # "path=/dev/vhost-net" in the device's description. Its tap is tap0, tap1...
 testpmd_start()
 {
-	local run=(stdbuf -o0 dpdk-testpmd) devices=() n=0
+	local run=(stdbuf -o0 "$TESTPMD") devices=() n=0
 
 	if [[ $1 == --trace ]]; then
 		run=(strace -f --seccomp-bpf -e trace=ioctl -o "$dir/trace"
@@ -83,6 +88,7 @@ testpmd_start()
 	rm -f "$dir/in" "$dir/out"
 	mkfifo "$dir/in"
 	: >"$dir/out"
+	[[ -z $TESTPMD_ROOT ]] || devices+=(-d "$PMD_DIR")
 	"${run[@]}" -l 0,1 --no-pci --iova-mode=va --no-telemetry \
 		"${devices[@]}" -- -i --total-num-mbufs=16384 "$@" \
 		<"$dir/in" >"$dir/out" 2>&1 &

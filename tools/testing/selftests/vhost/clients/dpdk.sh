@@ -6,6 +6,8 @@
 # format, in-order use and merged buffers with one and two queues. Runs in the
 # VM of tools/testing/vhost-vm/run and needs the packages dpdk-dev,
 # librte-net-virtio23, librte-mempool-ring23, strace and gcc. TAP on stdout.
+#
+#	TESTPMD_ROOT=DIR	another DPDK, as from scripts/newer-dpdk
 
 set -euo pipefail
 here=$(cd "$(dirname "${BASH_SOURCE[0]}")" && pwd)

@@ -23,6 +23,18 @@ declare -A qemu_pids guest_in guest_out qmp_in qmp_out
 name="" qemu=""
 httpd=""
 
+# wait_until SECONDS COMMAND...: for what takes a while to become true.
+wait_until()
+{
+	local end=$((SECONDS + $1))
+
+	shift
+	until "$@"; do
+		((SECONDS < end)) || return
+		sleep 0.2
+	done
+}
+
 # Writing to a QEMU that has died is an error like others.
 trap '' PIPE
 
@@ -184,6 +196,28 @@ workers()
 {
 	grep -lx "vhost-$qemu" /proc/[0-9]*/task/*/comm 2>/dev/null |
 		cut -d / -f 5
+}
+
+# Nanoseconds each worker has been running for, "TID NS" a line.
+worker_times()
+{
+	local tid
+
+	for tid in $(workers); do
+		echo "$tid $(cut -d ' ' -f 1 "/proc/$tid/schedstat")"
+	done
+}
+
+# workers_ran NUMBER: all of them have, and there are that many at least.
+workers_ran()
+{
+	local count=0 ns
+
+	while read -r _ ns; do
+		((ns > 0)) || return 1
+		((++count))
+	done < <(worker_times)
+	((count >= $1))
 }
 
 statistics()
