@@ -25,6 +25,12 @@ vm_kernel_image()
 	(. /run/vhost-vm/config && echo "$VM_IMAGE")
 }
 
+vm_tsc_param()
+{
+	# shellcheck source=tools/testing/vhost-vm/lib.sh
+	(. "$VHOST_TOP/tools/testing/vhost-vm/lib.sh" && tsc_param)
+}
+
 # The modules NAME... of that kernel and those that they need, as insmod lines.
 vm_kernel_modules()
 {

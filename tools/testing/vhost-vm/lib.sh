@@ -97,3 +97,17 @@ probe_kvm()
 	fi
 	[[ $(<"$answer") == yes ]]
 }
+
+# tsc_param: for the command line of an emulated machine's kernel. Its clock
+# counts as this machine's does, at a rate that it finds out by a look at another
+# clock; where much else runs it has been wrong by twenty times. Processors
+# that change their speed do not tell the rate here.
+tsc_param()
+{
+	local mhz
+
+	[[ ! -e /sys/devices/system/cpu/cpu0/cpufreq ]] || return 0
+	mhz=$(sed -n 's/^cpu MHz[^0-9]*//p' /proc/cpuinfo | head -n 1)
+	[[ $mhz =~ ^[0-9]+\.[0-9]{3}$ ]] || return 0
+	echo "tsc_early_khz=${mhz/./}"
+}

@@ -44,7 +44,8 @@ machine_ready()
 	fi
 	params=(console=ttyS0 loglevel=8 panic=-1 "mitigations=$mitigations"
 		random.trust_cpu=on tsc=reliable no_timer_check net.ifnames=0
-		rcupdate.rcu_cpu_stall_timeout=120 watchdog_thresh=60)
+		rcupdate.rcu_cpu_stall_timeout=120 watchdog_thresh=60
+		"$(tsc_param)")
 	args=(
 		-M "q35,usb=off,vmport=off" "${accel[@]}" -m "$mem" -smp "$cpus"
 		-nodefaults -no-user-config -display none -no-reboot

@@ -107,7 +107,7 @@ qemu_start()
 		-append "console=ttyS0 loglevel=4 mitigations=off panic=-1
 			 tsc=reliable no_timer_check random.trust_cpu=on
 			 net.ifnames=0 cryptomgr.notests noreplace-smp
-			 $guest_params" \
+			 $(vm_tsc_param) $guest_params" \
 		-serial "file:$file.log" \
 		-chardev "pipe,id=ctl,path=$file.ctl" -serial chardev:ctl \
 		-chardev "pipe,id=qmp,path=$file.qmp" -mon qmp,mode=control \
