@@ -12,7 +12,8 @@ uml=tools/testing/vhost-uml
 lanes=(build debug selftests migrate qemu formats dpdk iommu variants package
        cross lint vm compile-6.12 compile-7.3 tools)
 other_lanes=(tree-7.3 suite-6.12 suite-7.3 tree-6.12 tree-6.1 qemu-7.3 qemu-6.12
-	     package-6.12 package-7.3 dpdk-7.3 dpdk-6.12 switches newdpdk arm64)
+	     package-6.12 package-7.3 dpdk-7.3 dpdk-6.12 switches newdpdk
+	     newqemu arm64)
 # By which lanes a kernel is tried: its headers, its tree, DKMS, tests, clients.
 declare -A matrix=(
 	[6.1]="build tree-6.1 package selftests,formats,debug qemu,iommu,migrate dpdk"
@@ -207,6 +208,9 @@ newer_qemu_client()
 # QEMU before version 9.0 forgets to copy some of what an emulated guest writes
 # while it moves.
 lane_migrate() { newer_qemu_client qemu_migrate.sh; }
+
+# The client of "qemu" with what only a newer QEMU has.
+lane_newqemu() { newer_qemu_client qemu_guest.sh; }
 
 # packages_client CLIENT PACKAGE...: a client with packages that must not be
 # installed here, for the sake of their daemons.

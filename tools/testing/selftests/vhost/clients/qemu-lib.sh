@@ -241,15 +241,17 @@ ping_guest() { "$BB" ping -q -c 3 -w 30 -s "${2-56}" "10.9.$1.2" >/dev/null; }
 
 guest_pings() { guest "ping -q -c 3 -w 30 10.9.$1.1 >/dev/null"; }
 
-# is_packed N on|off: what the guest's kernel says of a card's rings, one
-# character for each feature bit.
-is_packed()
+# agreed N BIT on|off: what the guest's kernel says of a card's feature, one
+# character for each bit.
+agreed()
 {
 	local bit
 
-	bit=$(guest "cut -c 35 </sys/class/net/eth$1/device/features")
-	[[ $bit == "$([[ $2 == on ]] && echo 1 || echo 0)" ]]
+	bit=$(guest "cut -c $(($2 + 1)) </sys/class/net/eth$1/device/features")
+	[[ $bit == "$([[ $3 == on ]] && echo 1 || echo 0)" ]]
 }
+
+is_packed() { agreed "$1" 34 "$2"; }
 
 # serve BYTES NAME...: random files for the guest to fetch.
 serve()

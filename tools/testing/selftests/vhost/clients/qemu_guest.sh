@@ -5,8 +5,10 @@
 # QEMU as the client. Runs in the VM of tools/testing/vhost-vm/run and boots a
 # guest there with two network cards behind vhost, one of them with two queue
 # pairs and packed rings. The short form leaves out the second card, the reset
-# and the reboot; with --packed the first card has packed rings, too. TAP on
-# stdout.
+# and the reboot; with --packed the first card has packed rings, too. The second
+# card uses buffers in order if QEMU and the guest's kernel can. TAP on stdout.
+#
+#	QEMU=FILE	which one (scripts/newer-qemu finds a recent one)
 
 set -euo pipefail
 here=$(cd "$(dirname "${BASH_SOURCE[0]}")" && pwd)
@@ -34,6 +36,9 @@ fi
 # The distribution's driver has none.
 [[ ${1-} != stock ]] || packed=(off off)
 pairs=$((cards * (cards + 1) / 2))
+F_IN_ORDER=35
+# Whether QEMU has it, and a guest with the kernel of this VM.
+in_order=off guest_in_order=off
 
 # shellcheck disable=SC2317 # called by trap
 finish()
@@ -45,11 +50,15 @@ trap finish EXIT
 
 start_qemu()
 {
-	local n
+	local n options
 
 	qemu_options=(-M "q35,usb=off" -smp "$cards" -m 256M)
 	for ((n = 0; n < cards; n++)); do
-		add_card "$n" "tap$n" $((n + 1)) "" "packed=${packed[n]}"
+		options=packed=${packed[n]}
+		if ((n)) && [[ $in_order == on ]]; then
+			options+=,in_order=on
+		fi
+		add_card "$n" "tap$n" $((n + 1)) "" "$options"
 	done
 	qemu_start guest || return
 	# The first card has frames that span buffers.
@@ -106,9 +115,20 @@ test_top()
 	table=$(vhost_top --once)
 }
 
+find_in_order()
+{
+	[[ $1 != stock ]] || return 0
+	"$QEMU" -device virtio-net-pci,help |
+		grep ' in_order=' >/dev/null || return 0
+	in_order=on
+	(($(uname -r | cut -d . -f 1) < 7)) || guest_in_order=on
+}
+
 test_boot()
 {
 	must "module loads" load_module "${1-ours}"
+	find_in_order "${1-ours}"
+	note "$("$QEMU" --version | head -n 1), in_order=$in_order"
 	guest_initrd
 	must "QEMU starts" start_qemu
 	must "guest boots" timed guest_boots
@@ -135,6 +155,8 @@ test_multiqueue()
 		guest "[ -d /sys/class/net/eth1/queues/tx-1 ]"
 	check "guest uses packed rings there: ${packed[1]}" \
 		is_packed 1 "${packed[1]}"
+	check "guest uses buffers in order there: $guest_in_order" \
+		agreed 1 "$F_IN_ORDER" "$guest_in_order"
 	check "guest answers ping on the multi-queue card" ping_guest 1
 	serve "$PINNED_BYTES" less
 	check "both queue pairs carry traffic" timed each_pair_works
