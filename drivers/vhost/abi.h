@@ -10,15 +10,6 @@
 #include <linux/stddef.h>
 #include <linux/vhost.h>
 
-/*
- * An ioctl by its number and the bytes of its argument. A few processors have
- * other bits for the direction, and fewer for the size.
- */
-#define vhost_io(nr)		_IOC(_IOC_NONE, 0xaf, nr, 0)
-#define vhost_ior(nr, size)	_IOC(_IOC_READ, 0xaf, nr, size)
-#define vhost_iow(nr, size)	_IOC(_IOC_WRITE, 0xaf, nr, size)
-#define vhost_iowr(nr, size)	_IOC(_IOC_READ | _IOC_WRITE, 0xaf, nr, size)
-
 static_assert(sizeof(struct vhost_vring_state) == 8);
 static_assert(sizeof(struct vhost_vring_file) == 8);
 static_assert(sizeof(struct vhost_vring_addr) == 40);
@@ -34,47 +25,53 @@ static_assert(offsetof(struct vhost_features_array, features) == 8);
 static_assert(sizeof(struct vhost_memory) == 8);
 static_assert(offsetof(struct vhost_memory, regions) == 8);
 
-static_assert(vhost_ior(0x00, 8) == VHOST_GET_FEATURES);
-static_assert(vhost_iow(0x00, 8) == VHOST_SET_FEATURES);
-static_assert(vhost_io(0x01) == VHOST_SET_OWNER);
-static_assert(vhost_io(0x02) == VHOST_RESET_OWNER);
-static_assert(vhost_iow(0x03, 8) == VHOST_SET_MEM_TABLE);
-static_assert(vhost_iow(0x10, 8) == VHOST_SET_VRING_NUM);
-static_assert(vhost_iow(0x11, 40) == VHOST_SET_VRING_ADDR);
-static_assert(vhost_iow(0x12, 8) == VHOST_SET_VRING_BASE);
-static_assert(vhost_iowr(0x12, 8) == VHOST_GET_VRING_BASE);
-static_assert(vhost_iow(0x13, 8) == VHOST_SET_VRING_ENDIAN);
-static_assert(vhost_iow(0x14, 8) == VHOST_GET_VRING_ENDIAN);
-static_assert(vhost_iow(0x20, 8) == VHOST_SET_VRING_KICK);
-static_assert(vhost_iow(0x21, 8) == VHOST_SET_VRING_CALL);
-static_assert(vhost_iow(0x22, 8) == VHOST_SET_VRING_ERR);
-static_assert(vhost_iow(0x25, 8) == VHOST_SET_BACKEND_FEATURES);
-static_assert(vhost_ior(0x26, 8) == VHOST_GET_BACKEND_FEATURES);
-static_assert(vhost_iow(0x30, 8) == VHOST_NET_SET_BACKEND);
-static_assert(vhost_ior(0x83, 8) == VHOST_GET_FEATURES_ARRAY);
-static_assert(vhost_iow(0x83, 8) == VHOST_SET_FEATURES_ARRAY);
-
-static_assert(vhost_iow(0x23, 8) == VHOST_SET_VRING_BUSYLOOP_TIMEOUT);
-static_assert(vhost_iow(0x24, 8) == VHOST_GET_VRING_BUSYLOOP_TIMEOUT);
 static_assert(sizeof(struct vhost_worker_state) == 4);
 static_assert(sizeof(struct vhost_vring_worker) == 8);
 static_assert(offsetof(struct vhost_vring_worker, worker_id) == 4);
-static_assert(vhost_ior(0x08, 4) == VHOST_NEW_WORKER);
-static_assert(vhost_iow(0x09, 4) == VHOST_FREE_WORKER);
-static_assert(vhost_iow(0x15, 8) == VHOST_ATTACH_VRING_WORKER);
-static_assert(vhost_iowr(0x16, 8) == VHOST_GET_VRING_WORKER);
-static_assert(vhost_iow(0x84, 1) == VHOST_SET_FORK_FROM_OWNER);
-static_assert(vhost_ior(0x85, 1) == VHOST_GET_FORK_FROM_OWNER);
 
 static_assert(sizeof(struct vhost_v3_vring_addr) == 16);
 static_assert(offsetof(struct vhost_v3_vring_addr, user_addr) == 8);
-static_assert(vhost_ior(0x00, 4) == VHOST_V3_GET_FEATURES);
-static_assert(vhost_iow(0x00, 4) == VHOST_V3_ACK_FEATURES);
-static_assert(vhost_iow(0x11, 16) == VHOST_V3_SET_VRING_DESC);
-static_assert(vhost_iow(0x12, 16) == VHOST_V3_SET_VRING_USED);
-static_assert(vhost_iow(0x13, 16) == VHOST_V3_SET_VRING_AVAIL);
-static_assert(vhost_iow(0x14, 8) == VHOST_V3_SET_VRING_BASE);
-static_assert(vhost_iowr(0x14, 8) == VHOST_V3_GET_VRING_BASE);
-static_assert(vhost_iow(0x30, 4) == VHOST_V3_NET_SET_SOCKET);
+
+/*
+ * As almost all processors number them; the others have bits of their own for
+ * the direction, and fewer for the size.
+ */
+#if _IOC_NONE == 0 && _IOC_SIZEBITS == 14
+static_assert(VHOST_GET_FEATURES == 0x8008af00);
+static_assert(VHOST_SET_FEATURES == 0x4008af00);
+static_assert(VHOST_SET_OWNER == 0x0000af01);
+static_assert(VHOST_RESET_OWNER == 0x0000af02);
+static_assert(VHOST_SET_MEM_TABLE == 0x4008af03);
+static_assert(VHOST_SET_VRING_NUM == 0x4008af10);
+static_assert(VHOST_SET_VRING_ADDR == 0x4028af11);
+static_assert(VHOST_SET_VRING_BASE == 0x4008af12);
+static_assert(VHOST_GET_VRING_BASE == 0xc008af12);
+static_assert(VHOST_SET_VRING_ENDIAN == 0x4008af13);
+static_assert(VHOST_GET_VRING_ENDIAN == 0x4008af14);
+static_assert(VHOST_SET_VRING_KICK == 0x4008af20);
+static_assert(VHOST_SET_VRING_CALL == 0x4008af21);
+static_assert(VHOST_SET_VRING_ERR == 0x4008af22);
+static_assert(VHOST_SET_BACKEND_FEATURES == 0x4008af25);
+static_assert(VHOST_GET_BACKEND_FEATURES == 0x8008af26);
+static_assert(VHOST_NET_SET_BACKEND == 0x4008af30);
+static_assert(VHOST_GET_FEATURES_ARRAY == 0x8008af83);
+static_assert(VHOST_SET_FEATURES_ARRAY == 0x4008af83);
+static_assert(VHOST_SET_VRING_BUSYLOOP_TIMEOUT == 0x4008af23);
+static_assert(VHOST_GET_VRING_BUSYLOOP_TIMEOUT == 0x4008af24);
+static_assert(VHOST_NEW_WORKER == 0x8004af08);
+static_assert(VHOST_FREE_WORKER == 0x4004af09);
+static_assert(VHOST_ATTACH_VRING_WORKER == 0x4008af15);
+static_assert(VHOST_GET_VRING_WORKER == 0xc008af16);
+static_assert(VHOST_SET_FORK_FROM_OWNER == 0x4001af84);
+static_assert(VHOST_GET_FORK_FROM_OWNER == 0x8001af85);
+static_assert(VHOST_V3_GET_FEATURES == 0x8004af00);
+static_assert(VHOST_V3_ACK_FEATURES == 0x4004af00);
+static_assert(VHOST_V3_SET_VRING_DESC == 0x4010af11);
+static_assert(VHOST_V3_SET_VRING_USED == 0x4010af12);
+static_assert(VHOST_V3_SET_VRING_AVAIL == 0x4010af13);
+static_assert(VHOST_V3_SET_VRING_BASE == 0x4008af14);
+static_assert(VHOST_V3_GET_VRING_BASE == 0xc008af14);
+static_assert(VHOST_V3_NET_SET_SOCKET == 0x4004af30);
+#endif
 
 #endif
