@@ -180,7 +180,7 @@ struct vhost_worker *vhost_worker_create(struct vhost_device *device, u32 id)
  */
 bool vhost_worker_is_current(const struct vhost_worker *worker)
 {
-	return worker->task == current;
+	return READ_ONCE(worker->task) == current;
 }
 
 /* Waits until all that was queued before has been done, or never will be. */
