@@ -7,6 +7,7 @@
 
 #include <linux/version.h>
 #include <sys/mman.h>
+#include <sys/resource.h>
 #include <sys/socket.h>
 #include <sys/utsname.h>
 
@@ -74,6 +75,10 @@ FIXTURE_SETUP(kind)
 		SKIP_ALL("kernel has no such threads");
 	ASSERT_EQ(0, r);
 	ASSERT_EQ(0, netif_new_namespace());
+	/* Not all tests have a guest here. */
+	self->g.fd = -1;
+	self->g.backend.fd = -1;
+	self->g.wire.fd = -1;
 }
 
 FIXTURE_TEARDOWN(kind)
@@ -98,11 +103,15 @@ static int start(struct guest *g, int fd, __u8 kind)
 	return 0;
 }
 
-/* Is this thread one of ours? */
-static bool is_ours(long long tid)
+/* Is this thread one of ours? It is not known until it has run. */
+static bool is_ours(int fd, const char *thread)
 {
+	__s64 end = now_ms() + STALL_MS;
+	long long tid;
 	char path[64];
 
+	while ((tid = device_count(fd, thread)) <= 0 && now_ms() < end)
+		pause_ms(1);
 	snprintf(path, sizeof(path), "/proc/self/task/%lld", tid);
 	return !access(path, F_OK);
 }
@@ -116,11 +125,11 @@ TEST_F(kind, carries_traffic)
 	ASSERT_EQ(0, start(g, -1, variant->kind));
 	EXPECT_EQ(0, traffic_alive(g));
 	EXPECT_LT(0, device_count(g->fd, "worker0-thread"));
-	EXPECT_EQ(owners, is_ours(device_count(g->fd, "worker0-thread")));
+	EXPECT_EQ(owners, is_ours(g->fd, "worker0-thread"));
 	EXPECT_EQ(0, device_count(g->fd, "worker0-killed"));
 	id = dev_new_worker(g->fd);
 	ASSERT_LT(0, id);
-	EXPECT_EQ(owners, is_ours(device_count(g->fd, "worker1-thread")));
+	EXPECT_EQ(owners, is_ours(g->fd, "worker1-thread"));
 	ASSERT_EQ(0, dev_attach_worker(g->fd, VQ_TX, id));
 	EXPECT_EQ(0, traffic_alive(g));
 	EXPECT_EQ(2, worker_count(getpid()));
@@ -150,8 +159,16 @@ TEST_F(kind, ends_with_work_in_its_queue)
 	EXPECT_EQ(0, pump_stop(&p));
 }
 
+/* What an owner is to own, and with which kind of threads. */
 static int shared_fd;
 static __u8 shared_kind;
+
+static void exec_now(int sig)
+{
+	(void)sig;
+	execl("/bin/sleep", "sleep", "1000", NULL);
+	_exit(1);
+}
 
 /* Its rings are looked at without an end. */
 static bool own_it(void)
@@ -159,6 +176,7 @@ static bool own_it(void)
 	static struct guest g;
 	static struct pump p;
 
+	signal(SIGUSR1, exec_now);
 	return !netif_new_namespace() && !start(&g, shared_fd, shared_kind) &&
 		!dev_vring_state(g.fd, VHOST_SET_VRING_BUSYLOOP_TIMEOUT, VQ_RX,
 				 FOR_EVER) &&
@@ -167,32 +185,116 @@ static bool own_it(void)
 		!pump_start(&p, &g) && pump_flows(&p, 10);
 }
 
+/* An owner of shared_fd, which it has from us, or -1. */
+static pid_t new_owner(__u8 kind, bool (*set_up)(void))
+{
+	shared_kind = kind;
+	shared_fd = dev_open();
+	return shared_fd < 0 ? -1 : child_ready(set_up);
+}
+
 /*
  * Whoever is left with the device finds it readable and can close it. A thread
  * of the kernel goes on; one of the owner's is dead, and says so.
  */
+static void close_what_is_left(struct __test_metadata *_metadata, bool owners,
+			       pid_t pid)
+{
+	char value[64];
+
+	EXPECT_EQ(owners, device_count(shared_fd, "worker0-killed"));
+	ASSERT_TRUE(device_tells(shared_fd, "worker0-thread", value));
+	EXPECT_EQ(owners, !strcmp(value, "0"));
+	EXPECT_EQ(-EPERM, dev_reset_owner(shared_fd));
+	EXPECT_EQ(0, close(shared_fd));
+	EXPECT_TRUE(workers_become(pid, 0));
+}
+
 TEST_F(kind, owner_dies)
 {
-	bool owners = variant->kind == VHOST_FORK_OWNER_TASK;
-	char value[64];
 	pid_t pid;
 	int i;
 
-	shared_kind = variant->kind;
 	for (i = 0; i < ROUNDS; i++) {
-		shared_fd = dev_open();
-		ASSERT_LE(0, shared_fd);
-		pid = child_ready(own_it);
+		pid = new_owner(variant->kind, own_it);
 		ASSERT_LT(0, pid);
 		EXPECT_EQ(0, device_count(shared_fd, "worker0-killed"));
 		EXPECT_TRUE(child_killed(pid));
-		EXPECT_EQ(owners, device_count(shared_fd, "worker0-killed"));
-		ASSERT_TRUE(device_tells(shared_fd, "worker0-thread", value));
-		EXPECT_EQ(owners, !strcmp(value, "0"));
-		EXPECT_EQ(-EPERM, dev_reset_owner(shared_fd));
-		EXPECT_EQ(0, close(shared_fd));
-		EXPECT_TRUE(workers_become(pid, 0));
+		close_what_is_left(_metadata, variant->kind ==
+				   VHOST_FORK_OWNER_TASK, pid);
 	}
+}
+
+/* All threads have to be still before there can be a core. */
+TEST_F(kind, owner_dumps_core)
+{
+	struct rlimit some = { 1 << 20, 1 << 20 };
+	pid_t pid;
+
+	ASSERT_EQ(0, chdir("/tmp"));
+	ASSERT_EQ(0, setrlimit(RLIMIT_CORE, &some));
+	pid = new_owner(variant->kind, own_it);
+	ASSERT_LT(0, pid);
+	EXPECT_TRUE(child_dies_of(pid, SIGABRT));
+	close_what_is_left(_metadata, variant->kind == VHOST_FORK_OWNER_TASK,
+			   pid);
+}
+
+static bool runs(pid_t pid, const char *program)
+{
+	char path[64], comm[32] = "";
+	FILE *f;
+
+	snprintf(path, sizeof(path), "/proc/%d/comm", pid);
+	f = fopen(path, "re");
+	if (f && fgets(comm, sizeof(comm), f))
+		comm[strcspn(comm, "\n")] = 0;
+	if (f)
+		fclose(f);
+	return !strcmp(comm, program);
+}
+
+/* The other program has not got the device, and none of its threads. */
+TEST_F(kind, owner_runs_another_program)
+{
+	__s64 end = now_ms() + STALL_MS;
+	pid_t pid;
+
+	pid = new_owner(variant->kind, own_it);
+	ASSERT_LT(0, pid);
+	ASSERT_EQ(0, kill(pid, SIGUSR1));
+	while (!runs(pid, "sleep") && now_ms() < end)
+		pause_ms(10);
+	EXPECT_TRUE(runs(pid, "sleep"));
+	close_what_is_left(_metadata, variant->kind == VHOST_FORK_OWNER_TASK,
+			   pid);
+	EXPECT_TRUE(child_killed(pid));
+}
+
+/* A debugger, or job control. */
+TEST_F(kind, owner_stops_and_goes_on)
+{
+	long long packets;
+	int i, status;
+	pid_t pid;
+
+	pid = new_owner(variant->kind, own_it);
+	ASSERT_LT(0, pid);
+	for (i = 0; i < ROUNDS; i++) {
+		ASSERT_EQ(0, kill(pid, SIGSTOP));
+		ASSERT_EQ(pid, waitpid(pid, &status, WUNTRACED));
+		EXPECT_TRUE(WIFSTOPPED(status));
+		packets = device_count(shared_fd, "vq1-packets");
+		EXPECT_EQ(0, device_count(shared_fd, "worker0-killed"));
+		ASSERT_EQ(0, kill(pid, SIGCONT));
+		EXPECT_TRUE(comes_to_exceed(shared_fd, "vq1-packets",
+					    packets + 100));
+	}
+	ASSERT_EQ(0, kill(pid, SIGSTOP));
+	ASSERT_EQ(pid, waitpid(pid, &status, WUNTRACED));
+	EXPECT_TRUE(child_killed(pid));
+	close_what_is_left(_metadata, variant->kind == VHOST_FORK_OWNER_TASK,
+			   pid);
 }
 
 static int sock[2];
@@ -227,13 +329,15 @@ static bool be_held(void)
 }
 
 /*
- * Who is killed does not wait for pages that somebody else would have to bring
+ * Who dies does not wait for pages that somebody else would have to bring
  * (userfaultfd): neither in the turn that is under way nor in one to come.
  */
 TEST_F(kind, owner_dies_waiting_for_a_page)
 {
+	static const int signals[] = { SIGKILL, SIGABRT };
 	struct stall s;
 	pid_t pid;
+	size_t i;
 	int uffd;
 
 	if (variant->kind != VHOST_FORK_OWNER_TASK)
@@ -242,18 +346,17 @@ TEST_F(kind, owner_dies_waiting_for_a_page)
 				MAP_PRIVATE | MAP_ANONYMOUS, -1, 0), PAGE))
 		SKIP_ALL("no userfaultfd");
 	stall_end(&s);
+	ASSERT_EQ(0, chdir("/tmp"));
 	ASSERT_EQ(0, socketpair(AF_UNIX, SOCK_STREAM, 0, sock));
-	shared_kind = variant->kind;
-	shared_fd = dev_open();
-	ASSERT_LE(0, shared_fd);
-	pid = child_ready(be_held);
-	ASSERT_LT(0, pid);
-	uffd = take_fd(sock[0]);
-	ASSERT_LE(0, uffd);
-	EXPECT_TRUE(child_killed(pid));
-	EXPECT_EQ(1, device_count(shared_fd, "worker0-killed"));
-	EXPECT_EQ(0, close(shared_fd));
-	close(uffd);
+	for (i = 0; i < ARRAY_SIZE(signals); i++) {
+		pid = new_owner(variant->kind, be_held);
+		ASSERT_LT(0, pid);
+		uffd = take_fd(sock[0]);
+		ASSERT_LE(0, uffd);
+		EXPECT_TRUE(child_dies_of(pid, signals[i]));
+		close_what_is_left(_metadata, true, pid);
+		close(uffd);
+	}
 }
 
 TEST_HARNESS_MAIN

@@ -93,6 +93,7 @@ TEST_F(fresh, kind_of_thread)
 				    BAD_PTR));
 	EXPECT_EQ(VHOST_FORK_OWNER_KTHREAD, get_fork(self->fd));
 	EXPECT_EQ(0, dev_reset_owner(self->fd));
+	EXPECT_EQ(kind, get_fork(self->fd));
 	EXPECT_EQ(0, set_fork(self->fd, VHOST_FORK_OWNER_KTHREAD));
 }
 

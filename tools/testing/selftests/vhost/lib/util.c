@@ -127,12 +127,17 @@ pid_t child_ready(bool (*set_up)(void))
 	return pid;
 }
 
-bool child_killed(pid_t pid)
+bool child_dies_of(pid_t pid, int sig)
 {
 	int status;
 
-	return !kill(pid, SIGKILL) && waitpid(pid, &status, 0) == pid &&
-		WIFSIGNALED(status) && WTERMSIG(status) == SIGKILL;
+	return !kill(pid, sig) && waitpid(pid, &status, 0) == pid &&
+		WIFSIGNALED(status) && WTERMSIG(status) == sig;
+}
+
+bool child_killed(pid_t pid)
+{
+	return child_dies_of(pid, SIGKILL);
 }
 
 bool stock_driver(void)

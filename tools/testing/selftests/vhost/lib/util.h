@@ -42,8 +42,9 @@ int take_fd(int sock);
  * process, or -errno.
  */
 pid_t child_ready(bool (*set_up)(void));
-/* Kill it. True if that is what it has died of. */
+/* Kill it, or send it that signal. True if that is what it has died of. */
 bool child_killed(pid_t pid);
+bool child_dies_of(pid_t pid, int sig);
 
 /* Set when the distribution's own driver is under test. */
 bool stock_driver(void);
