@@ -5,6 +5,10 @@
 # installed; source it after lib.sh. What they need comes along, so that
 # programs run with the libraries that they were built for.
 
+# What signs Debian's archives.
+SUITES_KEY=/usr/share/keyrings/debian-archive-keyring.gpg
+suites_lib=usr/lib/x86_64-linux-gnu
+
 # Where this machine gets Debian's packages from: "URI SUITE" a line.
 suites_own()
 {
@@ -14,27 +18,37 @@ suites_own()
 		awk '$1 == "main" { print $3, $2 }' | sort -u
 }
 
+# suites_lines: "URI SUITE" lines as apt wants them.
+suites_lines() { sed "s|.*|deb [signed-by=$SUITES_KEY] & main|"; }
+
+# suites_main SUITE: one of the archive of releases, not of their security
+# updates, as such a line.
+suites_main()
+{
+	local uri
+
+	uri=$(suites_own | awk '$2 !~ /-/ { print $1; exit }')
+	[[ -n $uri ]] || die "no package mirror is known"
+	echo "$uri $1"
+}
+
 # suites_open DIR SUITE...: the main archive's SUITEs, and "own" for all that
 # this machine uses, for suites_apt with DIR, where all that it leaves is.
 suites_open()
 {
-	local dir=$1 key=/usr/share/keyrings/debian-archive-keyring.gpg uri suite
+	local dir=$1 suite
 	shift
 
 	apt_update
-	# The archive of releases, not that of their security updates.
-	uri=$(suites_own | awk '$2 !~ /-/ { print $1; exit }')
-	[[ -n $uri ]] || die "no package mirror is known"
 	mkdir -p "$dir"/{state/lists/partial,cache/archives/partial,root}
 	: >"$dir/status"
 	for suite; do
 		if [[ $suite == own ]]; then
 			suites_own
 		else
-			echo "$uri $suite"
+			suites_main "$suite"
 		fi
-	done | sort -u | sed "s|.*|deb [signed-by=$key] & main|" \
-		>"$dir/sources.list"
+	done | sort -u | suites_lines >"$dir/sources.list"
 	suites_apt "$dir" get update || die "no $* at the package mirror"
 }
 
@@ -49,6 +63,13 @@ suites_apt()
 		-o Dir::Etc::SourceParts=/dev/null -o "Dir::State=$dir/state" \
 		-o "Dir::State::status=$dir/status" -o "Dir::Cache=$dir/cache" \
 		-o APT::Sandbox::User=root -o Debug::NoLocking=true "$@"
+}
+
+# suites_link PROGRAM ROOT: has it run with the libraries below ROOT.
+suites_link()
+{
+	patchelf --set-interpreter "$2/$suites_lib/ld-linux-x86-64.so.2" \
+		--force-rpath --set-rpath "$2/$suites_lib" "$1"
 }
 
 # suites_fetch DIR PACKAGE...: unpacks them and all that they need to DIR/root.
