@@ -272,6 +272,16 @@ kernel_source()
 	echo "$dest"
 }
 
+# copy_driver DIR: what it takes to build the module there. As old as it is here:
+# what is built stays built.
+copy_driver()
+{
+	mkdir -p "$1"
+	(cd "$VHOST_TOP" && find drivers/vhost include/{linux,trace} -type f \
+		! -name '*.mod.c' \( -name '*.[ch]' -o -name 'Makefile*' \) \
+		-exec cp -a --parents -t "$1" {} +)
+}
+
 # build_variant NAME KDIR ARGUMENT...: builds the module for a kernel, with these
 # arguments of make, beside the one in the tree, and prints its file.
 build_variant()
@@ -292,11 +302,7 @@ variant_make()
 	local dir=$1 kdir=$2 out
 	shift 2
 
-	mkdir -p "$dir/drivers" "$dir/include"
-	# Sources only, and as old as they are: what is built stays built.
-	(cd "$VHOST_TOP" && find drivers/vhost include/{linux,trace} -type f \
-		! -name '*.mod.c' \( -name '*.[ch]' -o -name 'Makefile*' \) \
-		-exec cp -a --parents -t "$dir" {} +)
+	copy_driver "$dir"
 	out=$(make -C "$kdir" M="$dir/drivers/vhost" W=1 -j"$(nproc)" \
 		"$@" modules 2>&1) &&
 		! grep -i 'warning: ' <<<"$out" | grep -qv 'compiler differs' &&
@@ -320,12 +326,25 @@ options_module()
 	build_variant options "$(kdir)" "${args[@]}"
 }
 
-# series_module SERIES: a module for the newest kernel of a series (see
-# scripts/kernels).
+# series_kdir SERIES: what to build against for this distribution's kernel, or
+# for the newest one of another series (see scripts/kernels).
+series_kdir()
+{
+	local dir
+
+	if [[ $1 == 6.1 ]]; then
+		kdir
+	else
+		dir=$("$VHOST_TOP/scripts/kernels" --headers "$1")
+		echo "$dir/build"
+	fi
+}
+
+# series_module SERIES: a module for that kernel.
 series_module()
 {
 	local dir
 
-	dir=$("$VHOST_TOP/scripts/kernels" --headers "$1")
-	build_variant "series-$1" "$dir/build"
+	dir=$(series_kdir "$1")
+	build_variant "series-$1" "$dir"
 }

@@ -6,6 +6,19 @@
 # Gates that look for patterns and paths that are known to be wrong. They take
 # a while, and are asked only when something has changed.
 
+# judge LIST: what was found, which is read, against what is allowed; notes begin
+# with "#".
+judge()
+{
+	local found
+
+	found=$(cat)
+	grep '^#' <<<"$found"
+	grep -v '^#' <<<"$found" | sed 's/:.*//' | unlisted "$1" && return
+	grep -v '^#' <<<"$found"
+	return 1
+}
+
 # All of the kernel's own patterns, but those that want a compiler for OCaml.
 # FILE PATTERN: what it says.
 run_cocci()
@@ -37,11 +50,7 @@ gate_cocci()
 	version=$(spatch --version | head -n 1) || return 1
 	found=$(cached cocci "$version $source" run_cocci) ||
 		{ echo "$found"; return 1; }
-	grep '^#' <<<"$found"
-	grep -v '^#' <<<"$found" | sed 's/:.*//' |
-		unlisted scripts/lint.d/cocci.allow && return
-	grep -v '^#' <<<"$found"
-	return 1
+	judge scripts/lint.d/cocci.allow <<<"$found"
 }
 
 # What clang's analyzer finds. FILE CHECK: what it says.
@@ -52,9 +61,7 @@ run_analyzer()
 	out=$(scripts/cross --kernel clang) || return
 	read -r kernel out <<<"$out"
 	read -r -a args <<<"$out"
-	mkdir -p "$dir"
-	tracked "$module" include/linux include/trace |
-		xargs cp --parents -t "$dir"
+	copy_driver "$dir"
 	# It does not know that an assertion of a unit test does not return.
 	mapfile -t objects < <(tracked "$module/*.c" | grep -v _kunit |
 			       sed 's|.*/||; s|c$|o|')
@@ -76,9 +83,5 @@ gate_analyzer()
 	version=$("$analyzer" --version | head -n 1) || return 1
 	found=$(cached analyzer "$version" run_analyzer) ||
 		{ echo "$found"; return 1; }
-	grep '^#' <<<"$found"
-	grep -v '^#' <<<"$found" | sed 's/:.*//' |
-		unlisted scripts/lint.d/analyzer.allow && return
-	grep -v '^#' <<<"$found"
-	return 1
+	judge scripts/lint.d/analyzer.allow <<<"$found"
 }

@@ -14,8 +14,7 @@ private_build()
 {
 	local dir=$work/build
 
-	mkdir -p "$dir"
-	tracked "$module" include/linux include/trace | xargs cp --parents -t "$dir"
+	copy_driver "$dir"
 	# A silent make that has called this would not tell what was checked.
 	env -u MAKEFLAGS make -C "$(kdir)" M="$dir/$module" -j"$(nproc)" "$@" 2>&1
 }
