@@ -25,6 +25,7 @@ vm_kernel_image()
 	(. /run/vhost-vm/config && echo "$VM_IMAGE")
 }
 
+# What a guest's kernel is told, as the VM's is.
 vm_tsc_param()
 {
 	# shellcheck source=tools/testing/vhost-vm/lib.sh
