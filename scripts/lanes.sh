@@ -3,7 +3,7 @@
 #
 # The lanes of "check", each a function, which prints TAP; source it after
 # lib.sh. A lane's name may have a series of kernels behind it, which is the
-# function's argument: "suite-6.12".
+# function's argument: "selftests-6.12".
 
 vm=tools/testing/vhost-vm
 tests=tools/testing/selftests/vhost
@@ -11,14 +11,14 @@ uml=tools/testing/vhost-uml
 # What takes longest comes first, for others to run beside it.
 lanes=(build debug selftests migrate qemu formats dpdk iommu variants package
        cross lint vm compile-6.12 compile-7.3 tools)
-other_lanes=(tree-7.3 suite-6.12 suite-7.3 tree-6.12 tree-6.1 qemu-7.3 qemu-6.12
-	     package-6.12 package-7.3 dpdk-7.3 dpdk-6.12 switches newdpdk
-	     newqemu arm64)
+other_lanes=(tree-7.3 selftests-6.12 selftests-7.3 tree-6.12 tree-6.1
+	     qemu-7.3 qemu-6.12 package-6.12 package-7.3 dpdk-7.3 dpdk-6.12
+	     switches newdpdk newqemu arm64)
 # By which lanes a kernel is tried: its headers, its tree, DKMS, tests, clients.
 declare -A matrix=(
 	[6.1]="build tree-6.1 package selftests,formats,debug qemu,iommu,migrate dpdk"
-	[6.12]="compile-6.12 tree-6.12 package-6.12 suite-6.12 qemu-6.12 dpdk-6.12"
-	[7.3]="compile-7.3 tree-7.3 package-7.3 suite-7.3 qemu-7.3 dpdk-7.3"
+	[6.12]="compile-6.12 tree-6.12 package-6.12 selftests-6.12 qemu-6.12 dpdk-6.12"
+	[7.3]="compile-7.3 tree-7.3 package-7.3 selftests-7.3 qemu-7.3 dpdk-7.3"
 )
 # Calls that carry structures, and each room once.
 TESTS_32=(ioctl_test attach_test features_test v3_test data_test log_test
@@ -103,15 +103,7 @@ lane_package()
 	esac
 }
 
-lane_selftests()
-{
-	need_module
-	need iproute2
-	make_tests all
-	"$vm/run" --timeout 1800 -- "$tests/run_all" ours
-}
-
-# The same with packed rings, and with buffers used in order.
+# "selftests" with packed rings, and with buffers used in order.
 lane_formats()
 {
 	need_module
@@ -169,13 +161,12 @@ lane_compile() { scripts/compile "$1"; }
 # The driver as part of a kernel's own tree.
 lane_tree() { "$uml/tree" "$1"; }
 
-# The tests of "selftests" on another kernel.
-lane_suite()
+lane_selftests()
 {
 	on_kernel "$1"
 	need iproute2
 	make_tests all
-	"${run[@]}" --timeout 2400 -- "$tests/run_all" "$module"
+	"${run[@]}" --timeout 1800 -- "$tests/run_all" "$module"
 }
 
 lane_qemu()
