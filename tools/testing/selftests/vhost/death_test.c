@@ -87,7 +87,7 @@ static int replace_backend(struct guest *g)
 	backend_close(&g->backend);
 	g->backend = fresh;
 	if (!r)
-		r = wire_open(&g->wire, fresh.peer, true);
+		r = wire_open_behind(&g->wire, &fresh, true);
 	return r ? r : traffic_alive(g);
 }
 
