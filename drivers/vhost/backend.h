@@ -24,6 +24,9 @@ struct vhost_tap_queue;
 /* The longest virtio header: struct virtio_net_hdr_v1_hash_tunnel. */
 #define VHOST_BACKEND_HDR_MAX	24
 
+/* The largest frame: 64 KiB of IP, addresses, two VLAN tags. */
+#define VHOST_BACKEND_FRAME_MAX	(65535 + 14 + 2 * 4)
+
 /* Packets taken from or given to a backend at a time. */
 #define VHOST_BACKEND_RUN	64
 
@@ -130,6 +133,53 @@ int vhost_tap_add(struct vhost_backend *backend, const struct iovec *iov,
 		  int num, size_t len);
 void vhost_tap_flush(struct vhost_backend *backend, struct vhost_sent *sent);
 
+/**
+ * vhost_backend_batches() - does the backend take packets a run at a time?
+ * @backend: the backend, which is transmitted to
+ *
+ * Return: true if vhost_backend_add() is to be used.
+ */
+static inline bool vhost_backend_batches(const struct vhost_backend *backend)
+{
+	return backend->queue && vhost_tap_batches(backend);
+}
+
+/* Is there something to be flushed? */
+static inline bool vhost_backend_queued(const struct vhost_backend *backend)
+{
+	return backend->queue && vhost_tap_queued(backend);
+}
+
+/**
+ * vhost_backend_add() - queue a packet
+ * @backend: the backend, which batches; with less than VHOST_BACKEND_RUN packets
+ *	queued
+ * @iov: header of backend->hdr_len bytes, and frame; what it names has to stay
+ *	where it is until the queue is flushed
+ * @num: segments of it
+ * @len: bytes in it
+ *
+ * Return: 0; -ENOSPC or -ENOMEM if the packet has to be sent alone; else as
+ * vhost_backend_send() does.
+ */
+static inline int vhost_backend_add(struct vhost_backend *backend,
+				    const struct iovec *iov, int num,
+				    size_t len)
+{
+	return vhost_tap_add(backend, iov, num, len);
+}
+
+/**
+ * vhost_backend_flush() - hand over all queued packets
+ * @backend: the backend, of which some are queued
+ * @sent: what became of them; all zero before
+ */
+static inline void vhost_backend_flush(struct vhost_backend *backend,
+				       struct vhost_sent *sent)
+{
+	vhost_tap_flush(backend, sent);
+}
+
 /* Is there a packet that was taken from the backend, but not used? */
 static inline bool vhost_backend_at_hand(const struct vhost_backend *backend)
 {
@@ -148,9 +198,9 @@ static inline bool vhost_backend_waiting(const struct vhost_backend *backend)
  * @backend: the backend
  * @len: set to its length, in bytes without virtio header
  *
- * Return: false if there is none.
+ * Return: 1; 0 if there is none.
  */
-static inline bool vhost_backend_peek(struct vhost_backend *backend, u32 *len)
+static inline int vhost_backend_peek(struct vhost_backend *backend, u32 *len)
 {
 	bool tap = backend->kind == VHOST_BACKEND_TAP;
 
@@ -160,12 +210,12 @@ static inline bool vhost_backend_peek(struct vhost_backend *backend, u32 *len)
 		else
 			vhost_packet_refill(backend);
 		if (!backend->rx_num)
-			return false;
+			return 0;
 	}
 	vhost_skb_prefetch(backend);
 	*len = tap ? vhost_tap_len(backend->rx[backend->rx_at]) :
 		     vhost_packet_len(backend->rx[backend->rx_at]);
-	return true;
+	return 1;
 }
 
 /**

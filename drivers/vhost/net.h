@@ -30,9 +30,6 @@ enum {
 #define VHOST_NET_TX_TRIES	8
 #define VHOST_NET_TX_DELAY	1	/* jiffies */
 
-/* The largest frame: 64 KiB of IP, addresses, two VLAN tags. */
-#define VHOST_NET_FRAME_MAX	(65535 + 14 + 2 * 4)
-
 /* What is offered: word 0; for word 1 see net_hdr.h. */
 #define VHOST_NET_FEATURES						\
 	((1ULL << VIRTIO_NET_F_MRG_RXBUF) |				\

@@ -35,8 +35,8 @@ static void tx_flush(struct vhost_vq *vq, struct vhost_tally *tally)
 	struct vhost_backend *backend = vq->backend;
 	struct vhost_sent sent = {};
 
-	if (backend->queue && vhost_tap_queued(backend)) {
-		vhost_tap_flush(backend, &sent);
+	if (vhost_backend_queued(backend)) {
+		vhost_backend_flush(backend, &sent);
 		tally->packets += sent.packets;
 		tally->bytes += sent.bytes;
 		trace_vhost_send(vq, sent.packets, sent.bytes, sent.refused);
@@ -134,15 +134,16 @@ static enum tx_step tx_packet(struct vhost_vq *vq, struct vhost_chain *chain,
 	if (unlikely(chain->out_len < nvq->hdr_len + ETH_HLEN))
 		return tx_bad(vq, chain, VHOST_BAD_HDR);
 	/* Not every backend copes with lengths beyond what an int holds. */
-	if (unlikely(chain->out_len > nvq->hdr_len + VHOST_NET_FRAME_MAX))
+	if (unlikely(chain->out_len > nvq->hdr_len + VHOST_BACKEND_FRAME_MAX))
 		return tx_bad(vq, chain, VHOST_DROP_BIG);
 
 	num = tx_cut_header(nvq, chain);
 	if (batch)
-		err = vhost_tap_add(backend, chain->iov, num, chain->out_len);
+		err = vhost_backend_add(backend, chain->iov, num,
+					chain->out_len);
 	if (err == -ENOSPC || err == -ENOMEM) {
 		/* What is queued goes first: packets keep their order. */
-		if (batch && vhost_tap_queued(backend))
+		if (batch && vhost_backend_queued(backend))
 			return tx_again(vq, chain, tally);
 		iov_iter_init(&from, ITER_SOURCE, chain->iov, num,
 			      chain->out_len);
@@ -222,8 +223,7 @@ static bool tx_idle(struct vhost_vq *vq, struct vhost_tally *tally,
 
 static void tx_turn(struct vhost_vq *vq, struct vhost_tally *tally)
 {
-	struct vhost_backend *backend = vq->backend;
-	bool batch = backend->queue && vhost_tap_batches(backend);
+	bool batch = vhost_backend_batches(vq->backend);
 	enum tx_step step;
 
 	while (vhost_net_may_go_on(tally)) {
