@@ -88,6 +88,8 @@ static enum tx_step tx_refused(struct vhost_vq *vq,
 		return tx_bad(vq, chain, VHOST_BAD_DATA);
 	case -EINVAL:
 		return tx_bad(vq, chain, VHOST_BAD_HDR);
+	case -EMSGSIZE:
+		return tx_bad(vq, chain, VHOST_DROP_BIG);
 	default:
 		return tx_bad(vq, chain, VHOST_DROP_BACKEND);
 	}
@@ -204,6 +206,9 @@ static bool tx_idle(struct vhost_vq *vq, struct vhost_tally *tally,
 	if (step == TX_WAIT_IOTLB)
 		vhost_iotlb_sleep(vq);
 	tx_flush(vq, tally);
+	/* Before there is room for that, none is needed for more. */
+	if (unlikely(vhost_backend_unsent(vq->backend)))
+		step = TX_WAIT_BACKEND;
 	switch (step) {
 	case TX_WAIT_BACKEND:
 		tx_wait(vq);
@@ -257,6 +262,7 @@ void vhost_net_tx(struct vhost_vq *vq)
 		vhost_watch_stop(&to_net_vq(vq)->sock_watch);
 		if (vhost_vq_begin_turn(vq))
 			tx_turn(vq, &tally);
+		vhost_net_note_unfinished(to_net_vq(vq));
 		tally.copied = tally.bytes +
 			       tally.packets * vq->backend->hdr_len;
 		vhost_vq_end_turn(vq, &tally);
