@@ -204,8 +204,8 @@ static inline bool vhost_backend_unsent(const struct vhost_backend *backend)
 
 /**
  * vhost_backend_add() - queue a packet
- * @backend: the backend, which batches; with less than VHOST_BACKEND_RUN packets
- *	queued
+ * @backend: the backend, which batches, and has less than VHOST_BACKEND_RUN
+ *	packets queued
  * @iov: header of backend->hdr_len bytes, and frame; what it names has to stay
  *	where it is until the queue is flushed
  * @num: segments of it

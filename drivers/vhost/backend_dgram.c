@@ -28,7 +28,8 @@ static bool is_multicast(const struct sockaddr_storage *addr)
 	case AF_INET:
 		return in->sin_port && ipv4_is_multicast(in->sin_addr.s_addr);
 	case AF_INET6:
-		return in6->sin6_port && ipv6_addr_is_multicast(&in6->sin6_addr);
+		return in6->sin6_port &&
+		       ipv6_addr_is_multicast(&in6->sin6_addr);
 	default:
 		return false;
 	}

@@ -39,7 +39,9 @@ bool vhost_stream_accepts(struct socket *sock)
 	bool tcp = (sk->sk_family == AF_INET || sk->sk_family == AF_INET6) &&
 		   sk->sk_protocol == IPPROTO_TCP;
 
-	return sk->sk_type == SOCK_STREAM && (tcp || sk->sk_family == AF_UNIX) &&
+	if (sk->sk_type != SOCK_STREAM)
+		return false;
+	return (tcp || sk->sk_family == AF_UNIX) &&
 	       vhost_socket_connected(sock);
 }
 
@@ -187,7 +189,7 @@ void vhost_stream_settle(struct vhost_backend *backend)
 }
 
 /* As much as the socket takes. */
-static int push(struct vhost_backend *backend)
+static int stream_push(struct vhost_backend *backend)
 {
 	struct vhost_frames *frames = backend->frames;
 	struct socket *sock = backend->sock;
@@ -235,7 +237,7 @@ int vhost_stream_add(struct vhost_backend *backend, const struct iovec *iov,
 	u8 *to;
 
 	if (frames->size - frames->fill < VHOST_FRAMES_LEN + len)
-		err = push(backend);
+		err = stream_push(backend);
 	if (err)
 		return err;
 	if (unlikely(frames->over))
@@ -262,7 +264,7 @@ void vhost_stream_flush(struct vhost_backend *backend, struct vhost_sent *sent)
 {
 	struct vhost_frames *frames = backend->frames;
 
-	push(backend);
+	stream_push(backend);
 	if (unlikely(frames->over)) {
 		sent->refused = frames->packets;
 	} else {

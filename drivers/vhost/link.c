@@ -1,8 +1,9 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
  * What people are told of a backend: of which kind it is, and the name of its
- * interface or of its peer. Whoever asks holds no lock, and backends come and go meanwhile; so
- * it is all found out when a backend is attached, and is not changed any more.
+ * interface or of its peer. Whoever asks holds no lock, and backends come and
+ * go meanwhile; so it is all found out when a backend is attached, and is not
+ * changed any more.
  */
 #include <linux/ctype.h>
 #include <linux/err.h>

@@ -58,12 +58,15 @@ void __vhost_net_note_unfinished(struct vhost_net_vq *nvq)
 {
 	const struct vhost_backend *backend = nvq->vq.backend;
 	const struct vhost_frames *frames = nvq->kept;
+	bool transmit = nvq->vq.index == VHOST_NET_TX;
+	u32 bytes = 0;
 
 	lockdep_assert_held(&nvq->vq.mutex);
 	if (backend)
 		frames = backend->frames;
-	WRITE_ONCE(nvq->unfinished, frames ? vhost_frames_unfinished(frames,
-				nvq->vq.index == VHOST_NET_TX) : 0);
+	if (frames)
+		bytes = vhost_frames_unfinished(frames, transmit);
+	WRITE_ONCE(nvq->unfinished, bytes);
 }
 
 /**

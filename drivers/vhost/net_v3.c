@@ -204,9 +204,10 @@ static int attach_socket(struct vhost_net *net, int fd)
  *
  * Context: a thread of the owner; under device->mutex.
  * Return: 0; -EPERM for others than the owner; -ENOTSOCK, -ESOCKTNOSUPPORT or
- * -EPFNOSUPPORT for what is no socket, of no such type, or no backend; -EFAULT if
- * a ring can't be reached; -EOPNOTSUPP with features that need a memory table;
- * -ENOMEM. Then nothing has changed. Detaching does not fail for the owner.
+ * -EPFNOSUPPORT for what is no socket, of no such type, or no backend; -EFAULT
+ * if a ring can't be reached; -EOPNOTSUPP with features that need a memory
+ * table; -ENOMEM. Then nothing has changed. Detaching does not fail for the
+ * owner.
  */
 int vhost_net_set_socket(struct vhost_net *net, int fd)
 {

@@ -11,7 +11,6 @@
 #if !defined(_TRACE_VHOST_NET_H) || defined(TRACE_HEADER_MULTI_READ)
 #define _TRACE_VHOST_NET_H
 
-#include <linux/if.h>
 #include <linux/tracepoint.h>
 #include <linux/types.h>
 
