@@ -343,6 +343,8 @@ TEST_F(net, frames_survive_detach)
 	size_t len;
 	__u32 i;
 
+	if (sockets_have(variant->kind) && variant->sndbuf)
+		SKIP(return, "can't keep that many");
 	for (i = 0; i < 40; i++) {
 		len = len_mixed(i);
 		frame_build(sent, len, FRAME_TO_GUEST, i);
