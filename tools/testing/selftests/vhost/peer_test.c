@@ -20,8 +20,8 @@
 #define SMALL		4096
 #define BIG		16000
 /* More than sockets and device keep, many times. */
-#define FLOOD		(16 << 20)
-#define MOST_KEPT	(1 << 20)
+#define FLOOD		0x1000000
+#define MOST_KEPT	0x100000
 
 static char bytes[1 << 16], frame[STREAM_MAX];
 

@@ -249,7 +249,7 @@ static int garbage(struct guest *g, const char *length, int round)
 
 TEST_F(stream, garbage_lengths)
 {
-	static const char *length[] = {
+	static const char * const length[] = {
 		"\xff\xff\xff\xff", "\x80\0\0\0", "\0\1\0\x16", "GET ",
 		"\x45\0\0\x54", "\0\2\0\0",
 	};
