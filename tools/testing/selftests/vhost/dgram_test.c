@@ -7,7 +7,6 @@
 
 #include <arpa/inet.h>
 #include <netinet/in.h>
-#include <poll.h>
 #include <sys/socket.h>
 #include <sys/un.h>
 
@@ -307,6 +306,22 @@ TEST_F(dgram, full_queue)
 	EXPECT_EQ(0, count(g, VQ_TX, "drop-backend"));
 	EXPECT_EQ(0, count(g, VQ_TX, "drop-busy"));
 	close(near);
+}
+
+/* A file that comes along is nobody's: the driver does not keep it. */
+TEST_F(dgram, file_comes_along)
+{
+	struct guest *g = &self->g;
+	int end[2];
+
+	if (variant->kind != BACKEND_UNIX_DGRAM)
+		SKIP(return, "can't");
+	ASSERT_EQ(0, pipe(end));
+	ASSERT_EQ(0, pass_fd(g->wire.fd, end[1]));
+	close(end[1]);
+	ASSERT_TRUE(counts_to(g, VQ_RX, "bad-frame", 1));
+	EXPECT_TRUE(pipe_hangs_up(end[0]));
+	close(end[0]);
 }
 
 /* Whoever is in a group hears all the others. */

@@ -382,14 +382,6 @@ static int send_rights(int sock, size_t n, int fd)
 	return sendmsg(sock, &msg, MSG_NOSIGNAL) == (ssize_t)n ? 0 : -errno;
 }
 
-/* The reader of a pipe sees whether anybody is left who could write. */
-static bool all_are_closed(int reader)
-{
-	struct pollfd p = { .fd = reader };
-
-	return poll(&p, 1, STALL_MS) == 1 && p.revents & POLLHUP;
-}
-
 /* Files that come along are nobody's: the driver does not keep them. */
 TEST_F(peer, sends_files)
 {
@@ -412,7 +404,7 @@ TEST_F(peer, sends_files)
 		ASSERT_EQ(0, comes(g, i, 60));
 		/* They are dropped with the bytes that they came with. */
 		ASSERT_EQ(0, guest_attach(g, -1));
-		EXPECT_TRUE(all_are_closed(end[0]));
+		EXPECT_TRUE(pipe_hangs_up(end[0]));
 		ASSERT_EQ(0, guest_attach(g, g->backend.fd));
 		close(end[0]);
 	}
