@@ -174,9 +174,7 @@ bool vhost_thread_is_owners(void)
  *
  * Files that came with a message end as others do: when the thread returns to
  * user space. A thread of the owner's never does; but to look for signals has
- * them closed, too, and this is one that is none.
- *
- * Context: the worker's thread, between turns.
+ * them closed, too, and this is one that is none. It asks between turns.
  */
 void vhost_thread_close_files(void)
 {
