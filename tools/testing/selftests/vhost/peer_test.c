@@ -133,8 +133,7 @@ static int goes(struct guest *g, size_t n, bool reset, long long closed)
 	stream_build(bytes + whole, 100, FRAME_TO_GUEST, 2);
 	if (stream_put(g->wire.fd, bytes, whole + n) || comes(g, 1, 100))
 		return 1;
-	if (n && !counts_to(g, VQ_RX, "unfinished", n < STREAM_HDR ?
-			    STREAM_HDR - n : whole - n))
+	if (n && !counts_to(g, VQ_RX, "unfinished", n))
 		return 2;
 	if (reset && setsockopt(g->wire.fd, SOL_SOCKET, SO_LINGER, &now,
 				sizeof(now)))

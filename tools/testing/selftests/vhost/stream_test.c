@@ -105,7 +105,7 @@ TEST_F(stream, byte_by_byte)
 	for (i = 0; i < n; i++) {
 		EXPECT_FALSE(vq_more_used(&g->vq[VQ_RX]));
 		ASSERT_EQ(0, put(g, bytes + i, 1));
-		ASSERT_TRUE(unfinished(g, VQ_RX, i < 3 ? 3 - i : n - 1 - i));
+		ASSERT_TRUE(unfinished(g, VQ_RX, i < n - 1 ? i + 1 : 0));
 	}
 	EXPECT_EQ(0, comes(g, 1, 20));
 	EXPECT_EQ(0, count(g, VQ_RX, "bad-frame"));
@@ -124,8 +124,7 @@ TEST_F(stream, in_two_pieces)
 		n += stream_build(bytes + n, 300, FRAME_TO_GUEST, cut + 1);
 		ASSERT_EQ(0, put(g, bytes, 204 + cut));
 		ASSERT_EQ(0, comes(g, cut, 200));
-		ASSERT_TRUE(unfinished(g, VQ_RX, cut < STREAM_HDR ?
-				       STREAM_HDR - cut : 304 - cut));
+		ASSERT_TRUE(unfinished(g, VQ_RX, cut));
 		ASSERT_EQ(0, put(g, bytes + 204 + cut, n - 204 - cut));
 		ASSERT_EQ(0, comes(g, cut + 1, 300));
 		ASSERT_TRUE(unfinished(g, VQ_RX, 0));
@@ -264,16 +263,15 @@ TEST_F(stream, garbage_lengths)
 /* Stopped after @first bytes, and started after some more. */
 static int stop_amid(struct guest *g, size_t first, size_t more, __u32 seq)
 {
-	size_t n = stream_build(bytes, 500, FRAME_TO_GUEST, seq), left;
+	size_t n = stream_build(bytes, 500, FRAME_TO_GUEST, seq);
 	int r;
 
-	left = first < STREAM_HDR ? STREAM_HDR - first : n - first;
 	r = put(g, bytes, first);
-	if (!r && !unfinished(g, VQ_RX, left))
+	if (!r && !unfinished(g, VQ_RX, first))
 		return 1;
 	if (!r)
 		r = guest_attach(g, -1);
-	if (!r && count(g, VQ_RX, "unfinished") != (long long)left)
+	if (!r && count(g, VQ_RX, "unfinished") != (long long)first)
 		return 2;
 	if (!r)
 		r = put(g, bytes + first, more);
@@ -309,8 +307,7 @@ TEST_F(stream, another_one_amid_a_frame)
 	for (cut = 2; cut < 200; cut += 99) {
 		stream_build(bytes, 500, FRAME_TO_GUEST, 1);
 		ASSERT_EQ(0, put(g, bytes, cut));
-		ASSERT_TRUE(unfinished(g, VQ_RX, cut < STREAM_HDR ?
-				       STREAM_HDR - cut : 504 - cut));
+		ASSERT_TRUE(unfinished(g, VQ_RX, cut));
 		/* With and without a stop in between. */
 		if (cut > 2)
 			ASSERT_EQ(0, guest_attach(g, -1));
@@ -331,7 +328,7 @@ TEST_F(stream, closed_amid_a_frame)
 
 	stream_build(bytes, 500, FRAME_TO_GUEST, 1);
 	ASSERT_EQ(0, put(g, bytes, 100));
-	ASSERT_TRUE(unfinished(g, VQ_RX, 404));
+	ASSERT_TRUE(unfinished(g, VQ_RX, 100));
 	ASSERT_EQ(0, guest_attach(g, -1));
 	ASSERT_EQ(0, close(fd));
 	g->fd = dev_open();
