@@ -203,6 +203,7 @@ static __s64 next_try(struct guest *g, struct vq *vq)
 static int move_part(struct guest *g, struct vq *vq, bool used, char **spare)
 {
 	char *old = part_page(vq, used), *new = *spare;
+	int r;
 
 	if (is_packed(vq))
 		vq->packed.desc = (void *)(new + ((char *)vq->packed.desc -
@@ -211,9 +212,11 @@ static int move_part(struct guest *g, struct vq *vq, bool used, char **spare)
 		vq->used = (void *)(new + ((char *)vq->used - old));
 	else
 		vq->avail = (void *)(new + ((char *)vq->avail - old));
+	r = dev_set_addr(g->fd, vq);
+	/* Not before: if we are late, the device looks there of its own. */
 	mprotect(old, PAGE, PROT_READ | PROT_WRITE);
 	*spare = old;
-	return dev_set_addr(g->fd, vq);
+	return r;
 }
 
 /* How long it takes from a try in vain to the work being done; -1: never. */
