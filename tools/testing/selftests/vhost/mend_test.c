@@ -124,7 +124,8 @@ static int give_work(struct guest *g, struct vq *vq, bool used, char *copy)
 	int i, r = 0;
 
 	/* A turn that is not over would find the work before the ring goes. */
-	workers_quiet();
+	if (!workers_asleep())
+		return -ETIMEDOUT;
 	/* Buffers that were posted again are there already. */
 	if (vq->index == VQ_RX && !vq_in_flight(vq))
 		guest_post(g, UNSERVED);
