@@ -13,37 +13,86 @@
 #include "rx_queue.h"
 
 /* Only the type is looked at: nothing of the socket's names or addresses. */
-static struct socket *packet_socket(struct file *file)
+static bool is_packet(const struct socket *sock)
 {
-	struct socket *sock = sock_from_file(file);
+	return sock->sk->sk_family == AF_PACKET &&
+	       sock->sk->sk_type == SOCK_RAW;
+}
 
-	if (!sock || sock->sk->sk_family != AF_PACKET ||
-	    sock->sk->sk_type != SOCK_RAW)
-		return NULL;
-	return sock;
+/**
+ * vhost_socket_connected() - has a socket got a peer?
+ * @sock: the socket
+ *
+ * Context: may sleep.
+ * Return: true if so.
+ */
+bool vhost_socket_connected(struct socket *sock)
+{
+	struct sockaddr_storage addr;
+
+	return sock->ops->getname(sock, (struct sockaddr *)&addr, 1) >= 0;
+}
+
+/* Return: 0, or -ENOTSOCK for one that is no backend of any kind. */
+static int find_kind(struct socket *sock, enum vhost_backend_kind *kind)
+{
+	if (is_packet(sock))
+		*kind = VHOST_BACKEND_PACKET;
+	else if (vhost_dgram_accepts(sock))
+		*kind = VHOST_BACKEND_DGRAM;
+	else if (vhost_stream_accepts(sock))
+		*kind = VHOST_BACKEND_STREAM;
+	else
+		return -ENOTSOCK;
+	return 0;
+}
+
+/**
+ * vhost_backend_accepts() - can a socket be a backend?
+ * @sock: the socket
+ *
+ * Context: may sleep.
+ * Return: true if so, as it is now.
+ */
+bool vhost_backend_accepts(struct socket *sock)
+{
+	enum vhost_backend_kind kind;
+
+	return !find_kind(sock, &kind);
 }
 
 static int find_socket(struct vhost_backend *backend)
 {
-	backend->sock = packet_socket(backend->file);
-	if (backend->sock) {
-		backend->kind = VHOST_BACKEND_PACKET;
-		return 0;
-	}
+	backend->sock = sock_from_file(backend->file);
+	if (backend->sock)
+		return find_kind(backend->sock, &backend->kind);
 	backend->sock = vhost_tap_socket(backend->file);
-	if (backend->sock) {
-		backend->kind = VHOST_BACKEND_TAP;
-		backend->ring = vhost_tap_ring(backend->file);
-		return 0;
-	}
-	return -ENOTSOCK;
+	if (!backend->sock)
+		return -ENOTSOCK;
+	backend->kind = VHOST_BACKEND_TAP;
+	backend->ring = vhost_tap_ring(backend->file);
+	return 0;
+}
+
+static int alloc_frames(struct vhost_backend *backend)
+{
+	if (backend->kind == VHOST_BACKEND_DGRAM)
+		return vhost_dgram_init(backend);
+	if (backend->kind == VHOST_BACKEND_STREAM)
+		return vhost_stream_init(backend);
+	return 0;
 }
 
 static int alloc_memory(struct vhost_backend *backend)
 {
+	int err;
+
 	backend->link = vhost_link_create(backend);
 	if (!backend->link)
 		return -ENOMEM;
+	err = alloc_frames(backend);
+	if (err)
+		return err;
 	if (!backend->transmit) {
 		backend->rx = kcalloc(VHOST_BACKEND_RUN, sizeof(*backend->rx),
 				      GFP_KERNEL_ACCOUNT);
@@ -63,13 +112,16 @@ static void free_memory(struct vhost_backend *backend)
 	kfree(backend->rx);
 	kfree(backend->late);
 	vhost_tap_queue_free(backend->queue);
+	vhost_frames_free(backend->frames);
+	kfree(backend->group);
 	vhost_link_free(backend->link);
 	kfree(backend);
 }
 
 /**
  * vhost_backend_create() - make a file a backend
- * @file: a raw packet socket or a tap; the backend has its own hold on it
+ * @file: a tap, a raw packet socket, or one that vhost_dgram_accepts() or
+ *	vhost_stream_accepts(); the backend has its own hold on it
  * @transmit: packets will be sent to it, not received from it
  *
  * Context: may sleep; no vq's mutex may be held.
@@ -101,7 +153,7 @@ put_file:
 
 /**
  * vhost_backend_open() - make a file descriptor a backend
- * @fd: a raw packet socket or a tap
+ * @fd: as for vhost_backend_create()
  * @transmit: packets will be sent to it, not received from it
  *
  * The descriptor is looked up once: what it means later is of no interest.
@@ -126,13 +178,14 @@ struct vhost_backend *vhost_backend_open(int fd, bool transmit)
  * vhost_backend_close() - let go of a backend
  * @backend: attached to no vq any more; NULL is allowed
  *
- * Packets that came in and were not used go back to where they came from.
+ * Packets that came in and were not used go back to where they came from, or
+ * are still there: see vhost_frames_keep().
  */
 void vhost_backend_close(struct vhost_backend *backend)
 {
 	if (!backend)
 		return;
-	if (vhost_backend_at_hand(backend)) {
+	if (vhost_backend_at_hand(backend) && !backend->frames) {
 		if (backend->kind == VHOST_BACKEND_TAP)
 			vhost_tap_give_back(backend);
 		else
@@ -154,6 +207,10 @@ void vhost_backend_set_header(struct vhost_backend *backend, u8 hdr_len,
 	/* What comes in gets its header from us, whatever the socket does. */
 	if (backend->kind == VHOST_BACKEND_PACKET && backend->transmit)
 		hdr_len = vhost_packet_hdr_len(hdr_len);
+	/* These have frames only. */
+	if (backend->kind == VHOST_BACKEND_DGRAM ||
+	    backend->kind == VHOST_BACKEND_STREAM)
+		hdr_len = 0;
 	backend->hdr_len = hdr_len;
 	backend->little_endian = little_endian;
 }
@@ -171,10 +228,14 @@ int vhost_backend_send(struct vhost_backend *backend, struct iov_iter *from)
 	size_t len = iov_iter_count(from);
 	struct msghdr msg = {
 		.msg_iter = *from,
-		.msg_flags = MSG_DONTWAIT,
+		/* No signal for the owner if there is no peer any more. */
+		.msg_flags = MSG_DONTWAIT | MSG_NOSIGNAL,
 	};
 	int r;
 
-	r = backend->sock->ops->sendmsg(backend->sock, &msg, len);
+	if (unlikely(backend->group))
+		r = vhost_dgram_send(backend, &msg);
+	else
+		r = backend->sock->ops->sendmsg(backend->sock, &msg, len);
 	return r < 0 ? r : 0;
 }

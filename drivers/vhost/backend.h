@@ -17,6 +17,8 @@
 struct file;
 struct ptr_ring;
 struct sk_buff;
+struct sockaddr_storage;
+struct vhost_frames;
 struct vhost_link;
 struct vhost_rx_queue;
 struct vhost_tap_queue;
@@ -24,12 +26,17 @@ struct vhost_tap_queue;
 /* The longest virtio header: struct virtio_net_hdr_v1_hash_tunnel. */
 #define VHOST_BACKEND_HDR_MAX	24
 
+/* The largest frame: 64 KiB of IP, addresses, two VLAN tags. */
+#define VHOST_BACKEND_FRAME_MAX	(65535 + 14 + 2 * 4)
+
 /* Packets taken from or given to a backend at a time. */
 #define VHOST_BACKEND_RUN	64
 
 enum vhost_backend_kind {
 	VHOST_BACKEND_PACKET,	/* AF_PACKET socket */
 	VHOST_BACKEND_TAP,	/* tun, tap, macvtap, ipvtap */
+	VHOST_BACKEND_DGRAM,	/* UDP or Unix datagrams */
+	VHOST_BACKEND_STREAM,	/* TCP or Unix streams */
 };
 
 /**
@@ -47,6 +54,8 @@ enum vhost_backend_kind {
  * @rx_num: how many there are in @rx
  * @late: packets received that are to be copied in one go
  * @queue: tap: packets to be sent in one go
+ * @frames: stream, and datagrams that come in: frames on their way
+ * @group: datagrams: where they go, if the socket is not connected
  * @transmit: packets are sent to it; otherwise they are taken from it
  */
 struct vhost_backend {
@@ -63,6 +72,8 @@ struct vhost_backend {
 	u16 rx_num;
 	struct vhost_rx_queue *late;
 	struct vhost_tap_queue *queue;
+	struct vhost_frames *frames;
+	struct sockaddr_storage *group;
 };
 
 /**
@@ -89,6 +100,8 @@ bool vhost_skb_copy_short(const struct vhost_backend *backend,
 /* backend.c APIs: */
 struct vhost_backend *vhost_backend_open(int fd, bool transmit);
 struct vhost_backend *vhost_backend_create(struct file *file, bool transmit);
+bool vhost_backend_accepts(struct socket *sock);
+bool vhost_socket_connected(struct socket *sock);
 void vhost_backend_close(struct vhost_backend *backend);
 void vhost_backend_set_header(struct vhost_backend *backend, u8 hdr_len,
 			      bool little_endian);
@@ -130,6 +143,100 @@ int vhost_tap_add(struct vhost_backend *backend, const struct iovec *iov,
 		  int num, size_t len);
 void vhost_tap_flush(struct vhost_backend *backend, struct vhost_sent *sent);
 
+/* backend_dgram.c APIs: */
+bool vhost_dgram_accepts(struct socket *sock);
+int vhost_dgram_init(struct vhost_backend *backend);
+bool vhost_dgram_waiting(const struct vhost_backend *backend);
+int vhost_dgram_refill(struct vhost_backend *backend);
+int vhost_dgram_send(const struct vhost_backend *backend, struct msghdr *msg);
+
+/* backend_stream.c APIs: */
+bool vhost_stream_accepts(struct socket *sock);
+int vhost_stream_init(struct vhost_backend *backend);
+bool vhost_stream_waiting(const struct vhost_backend *backend);
+int vhost_stream_refill(struct vhost_backend *backend);
+void vhost_stream_settle(struct vhost_backend *backend);
+int vhost_stream_add(struct vhost_backend *backend, const struct iovec *iov,
+		     int num, size_t len);
+void vhost_stream_flush(struct vhost_backend *backend, struct vhost_sent *sent);
+bool vhost_stream_queued(const struct vhost_backend *backend);
+bool vhost_stream_unsent(const struct vhost_backend *backend);
+
+/* frames.c APIs: */
+u32 vhost_frames_len(const void *frame);
+int vhost_frames_recv(struct vhost_backend *backend, void *frame,
+		      struct iov_iter *to);
+void vhost_frames_recv_short(struct vhost_backend *backend, void *frame,
+			     void *to);
+void vhost_frames_drop(struct vhost_backend *backend, const void *frame);
+u32 vhost_frames_unfinished(const struct vhost_frames *frames, bool transmit);
+void vhost_frames_keep(struct vhost_backend *old, struct vhost_backend *new,
+		       struct vhost_frames **kept);
+void vhost_frames_free(struct vhost_frames *frames);
+
+/**
+ * vhost_backend_batches() - does the backend take packets a run at a time?
+ * @backend: the backend, which is transmitted to
+ *
+ * Return: true if vhost_backend_add() is to be used.
+ */
+static inline bool vhost_backend_batches(const struct vhost_backend *backend)
+{
+	if (backend->kind == VHOST_BACKEND_STREAM)
+		return true;
+	return backend->queue && vhost_tap_batches(backend);
+}
+
+/* Is there something to be flushed? */
+static inline bool vhost_backend_queued(const struct vhost_backend *backend)
+{
+	if (backend->kind == VHOST_BACKEND_STREAM)
+		return vhost_stream_queued(backend);
+	return backend->queue && vhost_tap_queued(backend);
+}
+
+/* Has it been flushed in part, and waits for room for the rest? */
+static inline bool vhost_backend_unsent(const struct vhost_backend *backend)
+{
+	return backend->kind == VHOST_BACKEND_STREAM &&
+	       vhost_stream_unsent(backend);
+}
+
+/**
+ * vhost_backend_add() - queue a packet
+ * @backend: the backend, which batches, and has less than VHOST_BACKEND_RUN
+ *	packets queued
+ * @iov: header of backend->hdr_len bytes, and frame; what it names has to stay
+ *	where it is until the queue is flushed
+ * @num: segments of it
+ * @len: bytes in it
+ *
+ * Return: 0; -ENOSPC or -ENOMEM if the packet has to be sent alone; else as
+ * vhost_backend_send() does.
+ */
+static inline int vhost_backend_add(struct vhost_backend *backend,
+				    const struct iovec *iov, int num,
+				    size_t len)
+{
+	if (backend->kind == VHOST_BACKEND_STREAM)
+		return vhost_stream_add(backend, iov, num, len);
+	return vhost_tap_add(backend, iov, num, len);
+}
+
+/**
+ * vhost_backend_flush() - hand over all queued packets
+ * @backend: the backend, of which some are queued
+ * @sent: what became of them; all zero before
+ */
+static inline void vhost_backend_flush(struct vhost_backend *backend,
+				       struct vhost_sent *sent)
+{
+	if (backend->kind == VHOST_BACKEND_STREAM)
+		vhost_stream_flush(backend, sent);
+	else
+		vhost_tap_flush(backend, sent);
+}
+
 /* Is there a packet that was taken from the backend, but not used? */
 static inline bool vhost_backend_at_hand(const struct vhost_backend *backend)
 {
@@ -139,8 +246,35 @@ static inline bool vhost_backend_at_hand(const struct vhost_backend *backend)
 /* Would the backend give packets? */
 static inline bool vhost_backend_waiting(const struct vhost_backend *backend)
 {
-	return backend->kind == VHOST_BACKEND_TAP ?
-	       vhost_tap_waiting(backend) : vhost_packet_waiting(backend);
+	switch (backend->kind) {
+	case VHOST_BACKEND_TAP:
+		return vhost_tap_waiting(backend);
+	case VHOST_BACKEND_PACKET:
+		return vhost_packet_waiting(backend);
+	case VHOST_BACKEND_DGRAM:
+		return vhost_dgram_waiting(backend);
+	case VHOST_BACKEND_STREAM:
+		break;
+	}
+	return vhost_stream_waiting(backend);
+}
+
+/* Take packets, as vhost_backend_peek() says. */
+static inline int vhost_backend_refill(struct vhost_backend *backend)
+{
+	switch (backend->kind) {
+	case VHOST_BACKEND_TAP:
+		vhost_tap_refill(backend);
+		break;
+	case VHOST_BACKEND_PACKET:
+		vhost_packet_refill(backend);
+		break;
+	case VHOST_BACKEND_DGRAM:
+		return vhost_dgram_refill(backend);
+	case VHOST_BACKEND_STREAM:
+		return vhost_stream_refill(backend);
+	}
+	return backend->rx_num ? 1 : 0;
 }
 
 /**
@@ -148,24 +282,29 @@ static inline bool vhost_backend_waiting(const struct vhost_backend *backend)
  * @backend: the backend
  * @len: set to its length, in bytes without virtio header
  *
- * Return: false if there is none.
+ * Return: 1; 0 if there is none; -EAGAIN if there is a part of one; -EBADMSG or
+ * -EPROTO if what came in is no packet; -EPIPE if nothing will come any more;
+ * else what has become of a packet that went out. What was an error is over:
+ * there may be a packet behind it.
  */
-static inline bool vhost_backend_peek(struct vhost_backend *backend, u32 *len)
+static inline int vhost_backend_peek(struct vhost_backend *backend, u32 *len)
 {
-	bool tap = backend->kind == VHOST_BACKEND_TAP;
+	int n;
 
 	if (backend->rx_at == backend->rx_num) {
-		if (tap)
-			vhost_tap_refill(backend);
-		else
-			vhost_packet_refill(backend);
-		if (!backend->rx_num)
-			return false;
+		n = vhost_backend_refill(backend);
+		if (unlikely(n <= 0))
+			return n;
+	}
+	if (unlikely(backend->frames)) {
+		*len = vhost_frames_len(backend->rx[0]);
+		return 1;
 	}
 	vhost_skb_prefetch(backend);
-	*len = tap ? vhost_tap_len(backend->rx[backend->rx_at]) :
-		     vhost_packet_len(backend->rx[backend->rx_at]);
-	return true;
+	*len = backend->kind == VHOST_BACKEND_TAP ?
+	       vhost_tap_len(backend->rx[backend->rx_at]) :
+	       vhost_packet_len(backend->rx[backend->rx_at]);
+	return 1;
 }
 
 /**
@@ -183,6 +322,8 @@ static inline int vhost_backend_recv(struct vhost_backend *backend,
 {
 	void *packet = backend->rx[backend->rx_at++];
 
+	if (unlikely(backend->frames))
+		return vhost_frames_recv(backend, packet, to);
 	if (backend->kind == VHOST_BACKEND_TAP)
 		return vhost_tap_recv(backend, packet, to);
 	return vhost_packet_recv(backend, packet, to);
@@ -201,6 +342,10 @@ static inline int vhost_backend_recv_short(struct vhost_backend *backend,
 {
 	void *packet = backend->rx[backend->rx_at++];
 
+	if (unlikely(backend->frames)) {
+		vhost_frames_recv_short(backend, packet, to);
+		return 0;
+	}
 	if (backend->kind == VHOST_BACKEND_TAP)
 		return vhost_tap_recv_short(backend, packet, to, len);
 	return vhost_packet_recv_short(backend, packet, to, len);
@@ -214,7 +359,9 @@ static inline void vhost_backend_discard(struct vhost_backend *backend)
 {
 	void *packet = backend->rx[backend->rx_at++];
 
-	if (backend->kind == VHOST_BACKEND_TAP)
+	if (unlikely(backend->frames))
+		vhost_frames_drop(backend, packet);
+	else if (backend->kind == VHOST_BACKEND_TAP)
 		vhost_tap_free(packet);
 	else
 		vhost_packet_free(packet);

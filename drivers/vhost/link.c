@@ -1,9 +1,11 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
  * What people are told of a backend: of which kind it is, and the name of its
- * interface. Whoever asks holds no lock, and backends come and go meanwhile; so
- * it is all found out when a backend is attached, and is not changed any more.
+ * interface or of its peer. Whoever asks holds no lock, and backends come and
+ * go meanwhile; so it is all found out when a backend is attached, and is not
+ * changed any more.
  */
+#include <linux/ctype.h>
 #include <linux/err.h>
 #include <linux/fs.h>
 #include <linux/if_packet.h>
@@ -15,6 +17,7 @@
 #include <linux/seq_file.h>
 #include <linux/slab.h>
 #include <linux/socket.h>
+#include <linux/un.h>
 #include <net/sock.h>
 
 #include "backend.h"
@@ -73,6 +76,47 @@ static void name_tap(const struct socket *sock, char *name)
 	rcu_read_unlock();
 }
 
+/* Nobody is to make lines of its own with a name. */
+static void make_plain(char *name)
+{
+	for (; *name; name++) {
+		if (!isascii(*name) || !isgraph(*name))
+			*name = '?';
+	}
+}
+
+/* One without a peer has a group, to which it is bound. */
+static void name_peer(struct socket *sock, char *name)
+{
+	struct sockaddr_storage room = {};
+	struct sockaddr *addr = (struct sockaddr *)&room;
+	const struct sockaddr_un *un = (struct sockaddr_un *)&room;
+	int len = sock->ops->getname(sock, addr, 1);
+
+	if (len < 0)
+		len = sock->ops->getname(sock, addr, 0);
+	if (len < 0)
+		return;
+	if (room.ss_family != AF_UNIX) {
+		snprintf(name, VHOST_LINK_NAME, "%pISpc", addr);
+	} else if (len > offsetof(struct sockaddr_un, sun_path)) {
+		/* An abstract one begins with a zero. */
+		snprintf(name, VHOST_LINK_NAME, "%s%s",
+			 *un->sun_path ? "" : "@",
+			 un->sun_path + !*un->sun_path);
+		make_plain(name);
+	}
+}
+
+static const char *socket_kind(const struct sock *sk)
+{
+	bool local = sk->sk_family == AF_UNIX;
+
+	if (sk->sk_type == SOCK_STREAM)
+		return local ? "unix-stream" : "tcp";
+	return local ? "unix-dgram" : "udp";
+}
+
 /**
  * vhost_link_create() - find out what there is to be told of a backend
  * @backend: the backend
@@ -87,10 +131,20 @@ struct vhost_link *vhost_link_create(const struct vhost_backend *backend)
 
 	if (!link)
 		return NULL;
-	if (backend->kind == VHOST_BACKEND_PACKET) {
+	link->what = "interface";
+	switch (backend->kind) {
+	case VHOST_BACKEND_PACKET:
 		link->kind = "packet";
 		name_packet(backend->sock, link->name);
 		return link;
+	case VHOST_BACKEND_DGRAM:
+	case VHOST_BACKEND_STREAM:
+		link->what = "peer";
+		link->kind = socket_kind(backend->sock->sk);
+		name_peer(backend->sock, link->name);
+		return link;
+	case VHOST_BACKEND_TAP:
+		break;
 	}
 	link->kind = "tap";
 	if (IS_ERR(tun_get_socket(backend->file)))

@@ -5,20 +5,24 @@
 #ifndef VHOST_LINK_H
 #define VHOST_LINK_H
 
-#include <linux/if.h>
 #include <linux/types.h>
 
 struct vhost_backend;
 
+/* Room for an interface's name, or for an address. */
+#define VHOST_LINK_NAME	64
+
 /**
  * struct vhost_link - a backend, for people
  * @kind: what it is, a string that stays
- * @name: its interface when it was attached; empty if there was none
+ * @what: what @name is: "interface" or "peer"; a string that stays
+ * @name: its interface or peer when it was attached; empty if there was none
  * @rcu: readers hold nothing but rcu_read_lock()
  */
 struct vhost_link {
 	const char *kind;
-	char name[IFNAMSIZ];
+	const char *what;
+	char name[VHOST_LINK_NAME];
 	struct rcu_head rcu;
 };
 

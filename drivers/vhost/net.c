@@ -51,15 +51,38 @@ static void set_link(struct vhost_net_vq *nvq, struct vhost_link *link)
 }
 
 /**
- * vhost_net_attached() - a ring has another backend, or none
+ * __vhost_net_note_unfinished() - for people: see struct vhost_net_vq
  * @nvq: the ring
- * @v3: the interface of 2009 has attached it
  */
-void vhost_net_attached(struct vhost_net_vq *nvq, bool v3)
+void __vhost_net_note_unfinished(struct vhost_net_vq *nvq)
 {
 	const struct vhost_backend *backend = nvq->vq.backend;
+	const struct vhost_frames *frames = nvq->kept;
+	bool transmit = nvq->vq.index == VHOST_NET_TX;
+	u32 bytes = 0;
 
 	lockdep_assert_held(&nvq->vq.mutex);
+	if (backend)
+		frames = backend->frames;
+	if (frames)
+		bytes = vhost_frames_unfinished(frames, transmit);
+	WRITE_ONCE(nvq->unfinished, bytes);
+}
+
+/**
+ * vhost_net_attached() - a ring has another backend, or none
+ * @nvq: the ring
+ * @old: the one that it had, or NULL
+ * @v3: the interface of 2009 has attached it
+ */
+void vhost_net_attached(struct vhost_net_vq *nvq, struct vhost_backend *old,
+			bool v3)
+{
+	struct vhost_backend *backend = nvq->vq.backend;
+
+	lockdep_assert_held(&nvq->vq.mutex);
+	vhost_frames_keep(old, backend, &nvq->kept);
+	__vhost_net_note_unfinished(nvq);
 	set_link(nvq, backend ? backend->link : NULL);
 	vhost_watch_stop(&nvq->sock_watch);
 	nvq->tries = 0;
@@ -79,7 +102,7 @@ struct vhost_backend *vhost_net_detach(struct vhost_net_vq *nvq)
 
 	mutex_lock(&nvq->vq.mutex);
 	old = vhost_vq_stop(&nvq->vq);
-	vhost_net_attached(nvq, false);
+	vhost_net_attached(nvq, old, false);
 	mutex_unlock(&nvq->vq.mutex);
 	return old;
 }
@@ -126,15 +149,17 @@ static int swap_backend(struct vhost_net_vq *nvq,
 		return 0;
 	}
 
-	/* Such as a tap without a device. */
-	if (vfs_poll(new->file, NULL) & EPOLLERR)
+	/* Such as a tap without a device; not a datagram that got lost. */
+	if (new->kind != VHOST_BACKEND_DGRAM &&
+	    new->kind != VHOST_BACKEND_STREAM &&
+	    vfs_poll(new->file, NULL) & EPOLLERR)
 		return -EINVAL;
 
 	set_header(nvq, new);
 	err = vhost_vq_start(vq, new);
 	if (err)
 		return err;
-	vhost_net_attached(nvq, false);
+	vhost_net_attached(nvq, old, false);
 	*backend = old;
 	return 0;
 }
@@ -166,7 +191,7 @@ static int attach(struct vhost_net_vq *nvq, int fd)
  * vhost_net_set_backend() - attach a backend to a ring, or detach it
  * @net: the device
  * @index: which ring
- * @fd: a raw packet socket or a tap, or VHOST_FILE_UNBIND
+ * @fd: what vhost_backend_create() takes, or VHOST_FILE_UNBIND
  *
  * Context: a thread of the owner; under device->mutex.
  * Return: 0; -EPERM for others than the owner; -ENOBUFS without such a ring;
@@ -224,8 +249,11 @@ static int net_open(struct inode *inode, struct file *file)
 static int net_release(struct inode *inode, struct file *file)
 {
 	struct vhost_net *net = file->private_data;
+	int i;
 
 	vhost_device_destroy(&net->device);
+	for (i = 0; i < VHOST_NET_VQS; i++)
+		vhost_frames_free(net->net_vqs[i].kept);
 	kfree(net);
 	return 0;
 }

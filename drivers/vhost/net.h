@@ -30,9 +30,6 @@ enum {
 #define VHOST_NET_TX_TRIES	8
 #define VHOST_NET_TX_DELAY	1	/* jiffies */
 
-/* The largest frame: 64 KiB of IP, addresses, two VLAN tags. */
-#define VHOST_NET_FRAME_MAX	(65535 + 14 + 2 * 4)
-
 /* What is offered: word 0; for word 1 see net_hdr.h. */
 #define VHOST_NET_FEATURES						\
 	((1ULL << VIRTIO_NET_F_MRG_RXBUF) |				\
@@ -54,6 +51,9 @@ enum {
  * @hdr_len: bytes of the guest's virtio header
  * @tries: TX: how often the backend refused the next packet
  * @v3: attached by the interface of 2009, see net_v3.c
+ * @kept: of the backend that the ring had before; see vhost_frames_keep()
+ * @unfinished: bytes that are to come or to be sent for a frame to be whole, as
+ *	of the last turn; read without a lock
  * @link: what people are told of the backend; read under rcu_read_lock()
  * @sock_watch: watches the backend: RX for packets, TX for room
  *
@@ -64,6 +64,8 @@ struct vhost_net_vq {
 	u8 hdr_len;
 	u8 tries;
 	bool v3;
+	u32 unfinished;
+	struct vhost_frames *kept;
 	struct vhost_link __rcu *link;
 	struct vhost_watch sock_watch;
 };
@@ -92,6 +94,15 @@ static inline void vhost_net_watch(struct vhost_net_vq *nvq)
 			  sk_sleep(nvq->vq.backend->sock->sk));
 }
 
+void __vhost_net_note_unfinished(struct vhost_net_vq *nvq);
+
+/* A turn of the ring is at its end. */
+static inline void vhost_net_note_unfinished(struct vhost_net_vq *nvq)
+{
+	if (unlikely(nvq->vq.backend->frames))
+		__vhost_net_note_unfinished(nvq);
+}
+
 /* May a turn go on? */
 static inline bool vhost_net_may_go_on(const struct vhost_tally *tally)
 {
@@ -100,7 +111,8 @@ static inline bool vhost_net_may_go_on(const struct vhost_tally *tally)
 }
 
 /* net.c APIs: */
-void vhost_net_attached(struct vhost_net_vq *nvq, bool v3);
+void vhost_net_attached(struct vhost_net_vq *nvq, struct vhost_backend *old,
+			bool v3);
 struct vhost_backend *vhost_net_detach(struct vhost_net_vq *nvq);
 int vhost_net_set_backend(struct vhost_net *net, unsigned int index, int fd);
 

@@ -278,6 +278,26 @@ static void rx_complete(struct vhost_vq *vq, struct vhost_tally *tally)
 	vhost_vq_complete(vq);
 }
 
+/* The backend has something to say, instead of a packet. */
+static enum rx_step rx_no_packet(struct vhost_vq *vq, int err)
+{
+	switch (err) {
+	case -EAGAIN:
+		break;
+	case -EBADMSG:
+	case -EPROTO:
+		vhost_vq_complain(vq, VHOST_BAD_FRAME);
+		break;
+	case -EPIPE:
+		vhost_vq_complain(vq, VHOST_BACKEND_CLOSED);
+		break;
+	default:
+		vhost_vq_complain(vq, VHOST_DROP_BACKEND);
+		break;
+	}
+	return RX_AGAIN;
+}
+
 static enum rx_step rx_packet(struct vhost_vq *vq, struct vhost_tally *tally)
 {
 	struct rx_room room = {};
@@ -285,8 +305,11 @@ static enum rx_step rx_packet(struct vhost_vq *vq, struct vhost_tally *tally)
 	u32 frame_len;
 	int err;
 
-	if (!vhost_backend_peek(vq->backend, &frame_len))
+	err = vhost_backend_peek(vq->backend, &frame_len);
+	if (!err)
 		return RX_NO_PACKET;
+	if (unlikely(err < 0))
+		return rx_no_packet(vq, err);
 	room.len = frame_len + to_net_vq(vq)->hdr_len;
 	room.left = room.len;
 	step = rx_gather(vq, &room);
@@ -316,6 +339,7 @@ static bool rx_idle(struct vhost_vq *vq, struct vhost_tally *tally,
 		    enum rx_step step)
 {
 	u32 len;
+	int err;
 
 	/* The owner can be at it while we publish. */
 	if (step == RX_NO_IOTLB)
@@ -331,8 +355,11 @@ static bool rx_idle(struct vhost_vq *vq, struct vhost_tally *tally,
 		 * readable without any packet for us (PACKET_RX_RING).
 		 */
 		vhost_net_watch(to_net_vq(vq));
-		if (!vhost_backend_peek(vq->backend, &len))
+		err = vhost_backend_peek(vq->backend, &len);
+		if (!err)
 			return false;
+		if (unlikely(err < 0))
+			rx_no_packet(vq, err);
 		vhost_watch_stop(&to_net_vq(vq)->sock_watch);
 		return true;
 	}
@@ -394,6 +421,7 @@ void vhost_net_rx(struct vhost_vq *vq)
 		vhost_watch_stop(&to_net_vq(vq)->sock_watch);
 		if (vhost_vq_begin_turn(vq))
 			rx_turn(vq, &tally);
+		vhost_net_note_unfinished(to_net_vq(vq));
 		tally.copied = tally.bytes +
 			       tally.packets * to_net_vq(vq)->hdr_len;
 		vhost_vq_end_turn(vq, &tally);

@@ -30,8 +30,10 @@ static void show_link(struct seq_file *m, const struct vhost_net_vq *nvq)
 	link = rcu_dereference(nvq->link);
 	seq_printf(m, "vq%u-backend:\t%s\n", i, link ? link->kind : "none");
 	if (link && *link->name)
-		seq_printf(m, "vq%u-interface:\t%s\n", i, link->name);
+		seq_printf(m, "vq%u-%s:\t%s\n", i, link->what, link->name);
 	rcu_read_unlock();
+	seq_printf(m, "vq%u-unfinished:\t%u\n", i,
+		   READ_ONCE(nvq->unfinished));
 }
 
 /**

@@ -35,8 +35,8 @@ static void tx_flush(struct vhost_vq *vq, struct vhost_tally *tally)
 	struct vhost_backend *backend = vq->backend;
 	struct vhost_sent sent = {};
 
-	if (backend->queue && vhost_tap_queued(backend)) {
-		vhost_tap_flush(backend, &sent);
+	if (vhost_backend_queued(backend)) {
+		vhost_backend_flush(backend, &sent);
 		tally->packets += sent.packets;
 		tally->bytes += sent.bytes;
 		trace_vhost_send(vq, sent.packets, sent.bytes, sent.refused);
@@ -88,6 +88,8 @@ static enum tx_step tx_refused(struct vhost_vq *vq,
 		return tx_bad(vq, chain, VHOST_BAD_DATA);
 	case -EINVAL:
 		return tx_bad(vq, chain, VHOST_BAD_HDR);
+	case -EMSGSIZE:
+		return tx_bad(vq, chain, VHOST_DROP_BIG);
 	default:
 		return tx_bad(vq, chain, VHOST_DROP_BACKEND);
 	}
@@ -134,15 +136,16 @@ static enum tx_step tx_packet(struct vhost_vq *vq, struct vhost_chain *chain,
 	if (unlikely(chain->out_len < nvq->hdr_len + ETH_HLEN))
 		return tx_bad(vq, chain, VHOST_BAD_HDR);
 	/* Not every backend copes with lengths beyond what an int holds. */
-	if (unlikely(chain->out_len > nvq->hdr_len + VHOST_NET_FRAME_MAX))
+	if (unlikely(chain->out_len > nvq->hdr_len + VHOST_BACKEND_FRAME_MAX))
 		return tx_bad(vq, chain, VHOST_DROP_BIG);
 
 	num = tx_cut_header(nvq, chain);
 	if (batch)
-		err = vhost_tap_add(backend, chain->iov, num, chain->out_len);
+		err = vhost_backend_add(backend, chain->iov, num,
+					chain->out_len);
 	if (err == -ENOSPC || err == -ENOMEM) {
 		/* What is queued goes first: packets keep their order. */
-		if (batch && vhost_tap_queued(backend))
+		if (batch && vhost_backend_queued(backend))
 			return tx_again(vq, chain, tally);
 		iov_iter_init(&from, ITER_SOURCE, chain->iov, num,
 			      chain->out_len);
@@ -203,6 +206,9 @@ static bool tx_idle(struct vhost_vq *vq, struct vhost_tally *tally,
 	if (step == TX_WAIT_IOTLB)
 		vhost_iotlb_sleep(vq);
 	tx_flush(vq, tally);
+	/* Before there is room for that, none is needed for more. */
+	if (unlikely(vhost_backend_unsent(vq->backend)))
+		step = TX_WAIT_BACKEND;
 	switch (step) {
 	case TX_WAIT_BACKEND:
 		tx_wait(vq);
@@ -222,8 +228,7 @@ static bool tx_idle(struct vhost_vq *vq, struct vhost_tally *tally,
 
 static void tx_turn(struct vhost_vq *vq, struct vhost_tally *tally)
 {
-	struct vhost_backend *backend = vq->backend;
-	bool batch = backend->queue && vhost_tap_batches(backend);
+	bool batch = vhost_backend_batches(vq->backend);
 	enum tx_step step;
 
 	while (vhost_net_may_go_on(tally)) {
@@ -257,6 +262,7 @@ void vhost_net_tx(struct vhost_vq *vq)
 		vhost_watch_stop(&to_net_vq(vq)->sock_watch);
 		if (vhost_vq_begin_turn(vq))
 			tx_turn(vq, &tally);
+		vhost_net_note_unfinished(to_net_vq(vq));
 		tally.copied = tally.bytes +
 			       tally.packets * vq->backend->hdr_len;
 		vhost_vq_end_turn(vq, &tally);

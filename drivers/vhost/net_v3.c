@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * One packet socket for both rings, the way of the interface of 2009.
+ * One socket for both rings, the way of the interface of 2009.
  *
  * What the driver does with such a socket is what it does today for a guest
  * whose monitor wants no header on the backend, and for one that wants an
@@ -21,9 +21,14 @@ static int check_socket(struct file *file)
 
 	if (!sock)
 		return -ENOTSOCK;
-	if (sock->sk->sk_type != SOCK_RAW)
+	switch (sock->sk->sk_type) {
+	case SOCK_RAW:
+	case SOCK_DGRAM:
+	case SOCK_STREAM:
+		return vhost_backend_accepts(sock) ? 0 : -EPFNOSUPPORT;
+	default:
 		return -ESOCKTNOSUPPORT;
-	return sock->sk->sk_family == AF_PACKET ? 0 : -EPFNOSUPPORT;
+	}
 }
 
 /**
@@ -109,7 +114,7 @@ static int attach(struct vhost_net_vq *nvq, struct v3_end *end)
 		goto unlock_vq;
 	end->backend = old;
 	end->v3 = nvq->v3;
-	vhost_net_attached(nvq, v3);
+	vhost_net_attached(nvq, old, v3);
 
 unlock_vq:
 	mutex_unlock(&vq->mutex);
@@ -195,13 +200,14 @@ static int attach_socket(struct vhost_net *net, int fd)
 /**
  * vhost_net_set_socket() - attach a socket to both rings, or detach it
  * @net: the device
- * @fd: a raw packet socket, or VHOST_FILE_UNBIND
+ * @fd: a socket that vhost_backend_accepts(), or VHOST_FILE_UNBIND
  *
  * Context: a thread of the owner; under device->mutex.
  * Return: 0; -EPERM for others than the owner; -ENOTSOCK, -ESOCKTNOSUPPORT or
- * -EPFNOSUPPORT for what is no socket, not raw, or not of packets; -EFAULT if
- * a ring can't be reached; -EOPNOTSUPP with features that need a memory table;
- * -ENOMEM. Then nothing has changed. Detaching does not fail for the owner.
+ * -EPFNOSUPPORT for what is no socket, of no such type, or no backend; -EFAULT
+ * if a ring can't be reached; -EOPNOTSUPP with features that need a memory
+ * table; -ENOMEM. Then nothing has changed. Detaching does not fail for the
+ * owner.
  */
 int vhost_net_set_socket(struct vhost_net *net, int fd)
 {

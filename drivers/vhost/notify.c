@@ -25,7 +25,10 @@ static int watch_woken(wait_queue_entry_t *wait, unsigned int mode, int sync,
 	struct vhost_watch *watch =
 		container_of(wait, struct vhost_watch, wait);
 
-	if (!(key_to_poll(key) & watch->mask))
+	__poll_t ready = key_to_poll(key);
+
+	/* Who changes a socket's state wakes all, without a word why. */
+	if (ready && !(ready & watch->mask))
 		return 0;
 	if (watch->woken) {
 		atomic_long_inc(watch->woken);

@@ -284,7 +284,11 @@ struct vhost_features_array {
  * ioctls of /dev/vhost-net: ring 0 receives (to the guest), ring 1 transmits
  */
 
-/* Attach a packet socket or a tap to a ring, or detach with fd -1. */
+/*
+ * Attach a backend to a ring, or detach it with fd -1: a tap, a raw packet
+ * socket, or a connected socket of datagrams (UDP, Unix: a frame each) or of a
+ * stream (TCP, Unix: each frame behind its length of 32 bits, big-endian).
+ */
 #define VHOST_NET_SET_BACKEND	\
 	_IOW(VHOST_VIRTIO, 0x30, struct vhost_vring_file)
 
@@ -345,7 +349,7 @@ struct vhost_v3_vring_addr {
 	_IOWR(VHOST_VIRTIO, 0x14, struct vhost_vring_state)
 
 /*
- * Attach a raw packet socket to both rings, or detach it with -1. Packets on
+ * Attach such a socket to both rings, or detach it with -1. Packets on
  * the socket have no virtio header; in the rings it has 10 bytes. After
  * VHOST_RESET_OWNER without VHOST_SET_MEM_TABLE, guest addresses are addresses
  * of the owner.

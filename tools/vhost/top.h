@@ -58,8 +58,8 @@ struct top_reason {
  * @state: stopped, running or broken
  * @broken: why, while it is
  * @format: split or packed
- * @backend: none, tap or packet
- * @iface: interface of the backend
+ * @backend: none, tap, packet or a kind of socket
+ * @iface: interface of the backend, or a socket's peer
  * @last_error: reason of the latest error
  * @last_error_ms: how long ago that was, in milliseconds
  * @size: entries, 0 if unknown

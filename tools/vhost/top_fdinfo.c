@@ -115,6 +115,7 @@ static bool ring_text(struct top_ring *r, const char *key, const char *value)
 		{ "format", r->format, sizeof(r->format) },
 		{ "backend", r->backend, sizeof(r->backend) },
 		{ "interface", r->iface, sizeof(r->iface) },
+		{ "peer", r->iface, sizeof(r->iface) },
 		{ "last-error", r->last_error, sizeof(r->last_error) },
 	};
 	size_t i;

@@ -11,7 +11,6 @@
 #if !defined(_TRACE_VHOST_NET_H) || defined(TRACE_HEADER_MULTI_READ)
 #define _TRACE_VHOST_NET_H
 
-#include <linux/if.h>
 #include <linux/tracepoint.h>
 #include <linux/types.h>
 
@@ -22,7 +21,10 @@ struct vhost_vq;
 /* The longest name of a reason. */
 #define TRACE_VHOST_REASON	16
 /* The same of a kind of backend. */
-#define TRACE_VHOST_KIND	8
+#define TRACE_VHOST_KIND	12
+
+/* An interface, or a peer. */
+#define TRACE_VHOST_LINK	64
 
 DECLARE_EVENT_CLASS(vhost_device,
 	TP_PROTO(const struct vhost_device *device),
@@ -70,13 +72,13 @@ TRACE_EVENT(vhost_backend,
 		__field(unsigned long long, device)
 		__field(unsigned int, ring)
 		__array(char, kind, TRACE_VHOST_KIND)
-		__array(char, interface, IFNAMSIZ)
+		__array(char, interface, TRACE_VHOST_LINK)
 	),
 	TP_fast_assign(
 		__entry->device = vq->device->id;
 		__entry->ring = vq->index;
 		strscpy(__entry->kind, kind, TRACE_VHOST_KIND);
-		strscpy(__entry->interface, interface, IFNAMSIZ);
+		strscpy(__entry->interface, interface, TRACE_VHOST_LINK);
 	),
 	TP_printk("device=%llu ring=%u kind=%s interface=%s", __entry->device,
 		  __entry->ring, __entry->kind, __entry->interface)
