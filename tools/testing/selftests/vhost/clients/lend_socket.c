@@ -2,8 +2,8 @@
 /*
  * Loaded into a client of /dev/vhost-net that has only taps to offer, such as
  * QEMU: gives the driver sockets in their place. LEND_SOCKETS in the
- * environment has which: the process that it is for, and "VHOST:SOCKET" for each
- * open file of the device, separated by blanks. with_sockets writes it.
+ * environment has which: the process that it is for, and "VHOST:SOCKET" for
+ * each open file of the device, separated by blanks. with_sockets writes it.
  *
  * What became of it is said on standard error, when it happens and at the end:
  *

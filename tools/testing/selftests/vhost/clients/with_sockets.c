@@ -23,26 +23,25 @@
 #include <netdb.h>
 #include <netinet/in.h>
 #include <netinet/tcp.h>
-#include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <stdnoreturn.h>
 #include <string.h>
 #include <sys/socket.h>
 #include <sys/un.h>
 #include <unistd.h>
 
 #define WORDS_MAX	6
-#define __noreturn	__attribute__((__noreturn__))
 
 static char loans[1024];
 
-static void __noreturn die(const char *what)
+static noreturn void die(const char *what)
 {
 	fprintf(stderr, "with_sockets: %s: %m\n", what);
 	exit(1);
 }
 
-static void __noreturn usage(const char *what)
+static noreturn void usage(const char *what)
 {
 	fprintf(stderr, "with_sockets: %s? See the head of %s\n", what,
 		__FILE__);
