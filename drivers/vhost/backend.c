@@ -185,10 +185,10 @@ void vhost_backend_close(struct vhost_backend *backend)
 {
 	if (!backend)
 		return;
-	if (vhost_backend_at_hand(backend) && !backend->frames) {
+	if (vhost_backend_at_hand(backend)) {
 		if (backend->kind == VHOST_BACKEND_TAP)
 			vhost_tap_give_back(backend);
-		else
+		else if (backend->kind == VHOST_BACKEND_PACKET)
 			vhost_packet_give_back(backend);
 	}
 	fput(backend->file);

@@ -176,6 +176,29 @@ u32 vhost_frames_unfinished(const struct vhost_frames *frames, bool transmit)
 	return want - min(want, have);
 }
 
+/*
+ * The old backend may be attached again, if the other ring can't have the new
+ * one: it stays as it was, unless it is the same socket that goes on.
+ */
+static void put_aside(struct vhost_backend *old, struct vhost_backend *new,
+		      struct vhost_frames **kept)
+{
+	if (old->kind == VHOST_BACKEND_STREAM)
+		vhost_stream_settle(old);
+	/* What the ring was shown it will be shown again. */
+	old->rx_at = 0;
+	old->rx_num = 0;
+	if (old->frames->at == old->frames->fill)
+		return;
+	if (!new) {
+		vhost_frames_free(*kept);
+		*kept = old->frames;
+		old->frames = NULL;
+	} else if (new->sock == old->sock) {
+		swap(new->frames, old->frames);
+	}
+}
+
 /**
  * vhost_frames_keep() - save what has begun and not come to its end
  * @old: the backend that a ring had; NULL is allowed
@@ -190,13 +213,8 @@ u32 vhost_frames_unfinished(const struct vhost_frames *frames, bool transmit)
 void vhost_frames_keep(struct vhost_backend *old, struct vhost_backend *new,
 		       struct vhost_frames **kept)
 {
-	if (old && old->kind == VHOST_BACKEND_STREAM)
-		vhost_stream_settle(old);
-	if (old && old->frames && old->frames->at < old->frames->fill) {
-		vhost_frames_free(*kept);
-		*kept = old->frames;
-		old->frames = NULL;
-	}
+	if (old && old->frames)
+		put_aside(old, new, kept);
 	if (!new || !*kept)
 		return;
 	if (new->frames && new->frames->sk == (*kept)->sk)

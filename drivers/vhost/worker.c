@@ -16,6 +16,7 @@
 #include <linux/sched.h>
 #include <linux/sched/task.h>
 #include <linux/slab.h>
+#include <linux/wait_bit.h>
 
 #include "vhost.h"
 
@@ -54,6 +55,15 @@ static void note_wakeup(struct vhost_worker *worker)
 	worker->asleep = false;
 }
 
+/* The thread is known from now on; it may be that somebody waits for that. */
+static void introduce(struct vhost_worker *worker)
+{
+	WRITE_ONCE(worker->task, get_task_struct(current));
+	/* Before the look for who waits. */
+	smp_mb();
+	wake_up_var(&worker->task);
+}
+
 /**
  * vhost_worker_turn() - have a worker do what there is to do
  * @data: the worker, whose thread this is, about to sleep
@@ -66,7 +76,7 @@ bool vhost_worker_turn(void *data)
 	struct llist_node *works = llist_del_all(&worker->queue);
 
 	if (unlikely(!worker->task))
-		WRITE_ONCE(worker->task, get_task_struct(current));
+		introduce(worker);
 	if (!works && !worker->busyloop) {
 		worker->asleep = true;
 		return false;

@@ -17,6 +17,7 @@
 #include <linux/sched.h>
 #include <linux/sched/task.h>
 #include <linux/sched/vhost_task.h>
+#include <linux/wait_bit.h>
 
 #include "vhost.h"
 
@@ -96,6 +97,12 @@ static int task_start(struct vhost_worker *worker)
 		return task ? PTR_ERR(task) : -ENOMEM;
 	worker->owners = task;
 	vhost_task_start(task);
+	/*
+	 * For those who place threads: that it runs is all that tells which one
+	 * it is. If the owner is being stopped or killed it may not come to it;
+	 * then it is known later.
+	 */
+	wait_var_event_interruptible(&worker->task, READ_ONCE(worker->task));
 	return 0;
 }
 

@@ -64,6 +64,15 @@ bool says(struct guest *g, unsigned int index, const char *what,
 	return device_tells(g->fd, key, value) && !strcmp(value, wanted);
 }
 
+bool names(struct guest *g, unsigned int index, const char *interface)
+{
+	char key[64], value[64];
+
+	snprintf(key, sizeof(key), "vq%u-interface", index);
+	return *interface ? says(g, index, "interface", interface) :
+		!device_tells(g->fd, key, value);
+}
+
 bool comes_to_say(struct guest *g, unsigned int index, const char *what,
 		  const char *wanted)
 {

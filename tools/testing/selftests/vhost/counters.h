@@ -21,6 +21,8 @@ long long count(struct guest *g, unsigned int index, const char *what);
 /* Is there a line @what of a ring, with this text? */
 bool says(struct guest *g, unsigned int index, const char *what,
 	  const char *wanted);
+/* Does the ring name this interface? None at all if the name is empty. */
+bool names(struct guest *g, unsigned int index, const char *interface);
 /* Does it come to say that, if not at once? */
 bool comes_to_say(struct guest *g, unsigned int index, const char *what,
 		  const char *wanted);

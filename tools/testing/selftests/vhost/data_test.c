@@ -106,6 +106,94 @@ FIXTURE_VARIANT_ADD(net, macvtap_mrg)
 	.features = F_V1 | F_MRG | F_EVENT,
 };
 
+/* Sockets have no header: the guest's is the driver's, whatever it is. */
+FIXTURE_VARIANT_ADD(net, udp_mrg)
+{
+	.kind = BACKEND_UDP,
+	.features = F_V1 | F_MRG | F_EVENT,
+};
+
+FIXTURE_VARIANT_ADD(net, udp6_mrg)
+{
+	.kind = BACKEND_UDP6,
+	.features = F_V1 | F_MRG | F_EVENT,
+};
+
+FIXTURE_VARIANT_ADD(net, mcast_mrg)
+{
+	.kind = BACKEND_MCAST,
+	.features = F_V1 | F_MRG | F_EVENT,
+};
+
+FIXTURE_VARIANT_ADD(net, unix_dgram_mrg)
+{
+	.kind = BACKEND_UNIX_DGRAM,
+	.features = F_V1 | F_MRG | F_EVENT,
+};
+
+FIXTURE_VARIANT_ADD(net, tcp_mrg)
+{
+	.kind = BACKEND_TCP,
+	.features = F_V1 | F_MRG | F_EVENT,
+};
+
+FIXTURE_VARIANT_ADD(net, unix_stream_mrg)
+{
+	.kind = BACKEND_UNIX_STREAM,
+	.features = F_V1 | F_MRG | F_EVENT,
+};
+
+FIXTURE_VARIANT_ADD(net, udp)
+{
+	.kind = BACKEND_UDP,
+};
+
+FIXTURE_VARIANT_ADD(net, mcast_v1)
+{
+	.kind = BACKEND_MCAST,
+	.features = F_V1 | F_INDIRECT,
+};
+
+FIXTURE_VARIANT_ADD(net, unix_dgram_host_hdr)
+{
+	.kind = BACKEND_UNIX_DGRAM,
+	.features = F_HOST_HDR,
+};
+
+FIXTURE_VARIANT_ADD(net, tcp_v1)
+{
+	.kind = BACKEND_TCP,
+	.features = F_V1 | F_EVENT,
+};
+
+FIXTURE_VARIANT_ADD(net, unix_stream)
+{
+	.kind = BACKEND_UNIX_STREAM,
+};
+
+FIXTURE_VARIANT_ADD(net, unix_stream_host_hdr_mrg)
+{
+	.kind = BACKEND_UNIX_STREAM,
+	.features = F_HOST_HDR | F_V1 | F_MRG,
+};
+
+/* Much less than a long frame: all of them go piece by piece. */
+FIXTURE_VARIANT_ADD(net, tcp_small_sndbuf)
+{
+	.kind = BACKEND_TCP,
+	.features = F_V1 | F_MRG,
+	.sndbuf = 10000,
+};
+
+FIXTURE_VARIANT_ADD(net, unix_stream_small_sndbuf)
+{
+	.kind = BACKEND_UNIX_STREAM,
+	.features = F_V1,
+	.sndbuf = 10000,
+};
+
+static size_t longest;
+
 FIXTURE_SETUP(net)
 {
 	struct guest_cfg cfg = {
@@ -118,8 +206,10 @@ FIXTURE_SETUP(net)
 	};
 
 	RUN_IF_SELECTED();
+	NEEDS_KIND(variant->kind);
 	if (variant->ours)
 		NOT_FOR_STOCK("takes the socket's header for 12 bytes");
+	longest = backend_longest(variant->kind);
 	ASSERT_EQ(0, netif_new_namespace());
 	ASSERT_EQ(0, guest_start(&self->g, &cfg));
 }
@@ -141,7 +231,7 @@ static size_t len_every(__u32 seq)
 	static const size_t large[] = { 4096, 9014, 16384, 32768, 65535 };
 
 	return seq < SIZES ? FRAME_MIN + seq :
-		large[(seq - SIZES) % ARRAY_SIZE(large)];
+		min_size(large[(seq - SIZES) % ARRAY_SIZE(large)], longest);
 }
 
 TEST_F(net, tx_every_size)
@@ -184,7 +274,7 @@ TEST_F(net, tx_offload)
 	unsigned int i;
 	int len;
 
-	if (variant->features & F_HOST_HDR)
+	if (variant->features & F_HOST_HDR || sockets_have(variant->kind))
 		SKIP(return, "no header to ask for offloads");
 	for (i = 0; i < ARRAY_SIZE(offload); i++) {
 		frame_build_tcp(sent, offload[i].len, FRAME_TO_HOST, i, &h,
@@ -207,7 +297,7 @@ TEST_F(net, rx_offload)
 	struct rx_packet p;
 	unsigned int i;
 
-	if (variant->features & F_HOST_HDR)
+	if (variant->features & F_HOST_HDR || sockets_have(variant->kind))
 		SKIP(return, "no header to tell of offloads");
 	ASSERT_LT(0, guest_post(g, 64));
 	for (i = 0; i < ARRAY_SIZE(offload); i++) {
@@ -253,6 +343,8 @@ TEST_F(net, frames_survive_detach)
 	size_t len;
 	__u32 i;
 
+	if (sockets_have(variant->kind) && variant->sndbuf)
+		SKIP(return, "can't keep that many");
 	for (i = 0; i < 40; i++) {
 		len = len_mixed(i);
 		frame_build(sent, len, FRAME_TO_GUEST, i);

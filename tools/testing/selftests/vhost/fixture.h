@@ -5,6 +5,7 @@
 #include "kselftest_harness.h"
 
 #include "device.h"
+#include "sockets.h"
 #include "util.h"
 
 /* What hangs is found by run_all; what is slow may run beside much else. */
@@ -44,6 +45,14 @@
 #define NOT_FOR_STOCK(why) do {				\
 	if (stock_driver())				\
 		SKIP_ALL("distribution's driver: " why);	\
+} while (0)
+
+/* Backends without an interface. */
+#define NEEDS_KIND(kind) do {					\
+	if (sockets_have(kind))					\
+		NOT_FOR_STOCK("has no such backends");		\
+	if (!sockets_possible(kind))				\
+		SKIP_ALL("kernel has no such sockets");		\
 } while (0)
 
 #endif

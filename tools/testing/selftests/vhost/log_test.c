@@ -110,6 +110,34 @@ FIXTURE_VARIANT_ADD(bufs, macvtap)
 	.largest = 5000,
 };
 
+FIXTURE_VARIANT_ADD(bufs, udp)
+{
+	.features = F_V1 | F_MRG,
+	.kind = BACKEND_UDP,
+	.buf = 700,
+	.largest = 5000,
+};
+
+FIXTURE_VARIANT_ADD(bufs, unix_dgram)
+{
+	.features = F_V1,
+	.kind = BACKEND_UNIX_DGRAM,
+};
+
+FIXTURE_VARIANT_ADD(bufs, tcp)
+{
+	.features = F_V1 | F_MRG | F_EVENT,
+	.kind = BACKEND_TCP,
+	.buf = 700,
+	.largest = 5000,
+};
+
+FIXTURE_VARIANT_ADD(bufs, unix_stream)
+{
+	.features = F_V1,
+	.kind = BACKEND_UNIX_STREAM,
+};
+
 /* Monitors give an aligned bitmap; nothing says that they have to. */
 FIXTURE_VARIANT_ADD(bufs, bitmap_off_8) { F_V1, .shift = 8 };
 FIXTURE_VARIANT_ADD(bufs, bitmap_off_4) { F_V1, .shift = 4 };
@@ -129,6 +157,7 @@ FIXTURE_SETUP(bufs)
 	};
 
 	RUN_IF_SELECTED();
+	NEEDS_KIND(variant->kind);
 	ASSERT_EQ(0, log_setup(&self->l, &cfg));
 	if (!dirty_log_offered(self->l.g.fd))
 		SKIP_ALL("no dirty log");

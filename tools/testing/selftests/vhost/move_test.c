@@ -136,6 +136,16 @@ FIXTURE_VARIANT_ADD(move, packet)
 	.kind = BACKEND_PACKET,
 };
 
+FIXTURE_VARIANT_ADD(move, udp) { .features = F_V1, .kind = BACKEND_UDP };
+
+FIXTURE_VARIANT_ADD(move, unix_stream)
+{
+	.features = F_V1 | F_MRG | F_EVENT,
+	.buf = 500,
+	.max_len = 6000,
+	.kind = BACKEND_UNIX_STREAM,
+};
+
 static size_t max_len;
 
 static size_t len_any(__u32 seq)
@@ -157,6 +167,7 @@ FIXTURE_SETUP(move)
 	};
 
 	RUN_IF_SELECTED();
+	NEEDS_KIND(variant->kind);
 	ASSERT_EQ(0, netif_new_namespace());
 	ASSERT_EQ(0, guest_start(&self->g, &cfg));
 	max_len = variant->max_len ? variant->max_len : 1500;

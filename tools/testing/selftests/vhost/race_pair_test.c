@@ -253,11 +253,15 @@ FIXTURE_VARIANT(pair)
 
 FIXTURE_VARIANT_ADD(pair, tap) { .kind = BACKEND_TAP };
 FIXTURE_VARIANT_ADD(pair, packet) { .kind = BACKEND_PACKET };
+FIXTURE_VARIANT_ADD(pair, udp) { .kind = BACKEND_UDP };
+/* What is sent to it arrives whole: no device leaves it amid a frame. */
+FIXTURE_VARIANT_ADD(pair, unix_stream) { .kind = BACKEND_UNIX_STREAM };
 FIXTURE_VARIANT_ADD(pair, iommu) { .kind = BACKEND_TAP, .iommu = true };
 
 FIXTURE_SETUP(pair)
 {
 	RUN_IF_SELECTED();
+	NEEDS_KIND(variant->kind);
 	NOT_FOR_PACKED("the flood knows of split rings only");
 	NOT_FOR_STOCK("has one worker, and loses its way");
 	ASSERT_EQ(0, netif_new_namespace());

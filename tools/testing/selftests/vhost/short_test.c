@@ -47,6 +47,12 @@ FIXTURE_VARIANT_ADD(shorts, packet)
 { F_V1 | F_HOST_HDR, BACKEND_PACKET };
 FIXTURE_VARIANT_ADD(shorts, packet_packed)
 { F_V1 | F_HOST_HDR | F_PACKED, BACKEND_PACKET };
+FIXTURE_VARIANT_ADD(shorts, udp) { F_V1 | F_MRG, BACKEND_UDP };
+FIXTURE_VARIANT_ADD(shorts, unix_dgram) { 0, BACKEND_UNIX_DGRAM };
+FIXTURE_VARIANT_ADD(shorts, tcp) { F_V1, BACKEND_TCP };
+FIXTURE_VARIANT_ADD(shorts, unix_stream) { 0, BACKEND_UNIX_STREAM };
+FIXTURE_VARIANT_ADD(shorts, unix_stream_packed)
+{ F_V1 | F_MRG | F_EVENT | F_PACKED | F_IN_ORDER, BACKEND_UNIX_STREAM };
 
 FIXTURE_SETUP(shorts)
 {
@@ -58,6 +64,7 @@ FIXTURE_SETUP(shorts)
 	};
 
 	RUN_IF_SELECTED();
+	NEEDS_KIND(variant->kind);
 	NOT_FOR_STOCK("ends a turn at what it can't read");
 	NEEDS(variant->features & (F_PACKED | F_IN_ORDER));
 	ASSERT_EQ(0, netif_new_namespace());

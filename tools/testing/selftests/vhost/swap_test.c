@@ -46,6 +46,24 @@ FIXTURE_VARIANT_ADD(flow, packet)
 	.features = F_V1,
 };
 
+FIXTURE_VARIANT_ADD(flow, udp)
+{
+	.kind = BACKEND_UDP,
+	.features = F_V1,
+};
+
+FIXTURE_VARIANT_ADD(flow, tcp)
+{
+	.kind = BACKEND_TCP,
+	.features = F_V1 | F_MRG | F_EVENT,
+};
+
+FIXTURE_VARIANT_ADD(flow, unix_stream)
+{
+	.kind = BACKEND_UNIX_STREAM,
+	.features = F_V1,
+};
+
 FIXTURE_SETUP(flow)
 {
 	struct guest_cfg cfg = {
@@ -56,6 +74,7 @@ FIXTURE_SETUP(flow)
 
 	RUN_IF_SELECTED();
 	NOT_FOR_STOCK("has one worker");
+	NEEDS_KIND(variant->kind);
 	ASSERT_EQ(0, netif_new_namespace());
 	ASSERT_EQ(0, guest_start(&self->g, &cfg));
 	for (i = 1; i < WORKERS; i++)

@@ -103,16 +103,13 @@ static int start(struct guest *g, int fd, __u8 kind)
 	return 0;
 }
 
-/* Is this thread one of ours? It is not known until it has run. */
+/* Is this thread one of ours? It is known when there is a worker. */
 static bool is_ours(int fd, const char *thread)
 {
-	__s64 end = now_ms() + STALL_MS;
-	long long tid;
 	char path[64];
 
-	while ((tid = device_count(fd, thread)) <= 0 && now_ms() < end)
-		pause_ms(1);
-	snprintf(path, sizeof(path), "/proc/self/task/%lld", tid);
+	snprintf(path, sizeof(path), "/proc/self/task/%lld",
+		 device_count(fd, thread));
 	return !access(path, F_OK);
 }
 

@@ -17,6 +17,10 @@
 #include "backend.h"
 #include "frame.h"
 #include "netif.h"
+#include "sockets.h"
+
+/* Of a socket, if nothing else is said. */
+#define SOCKET_BUF	(32 << 20)
 
 /* Header size, send buffer and offloads: tap and macvtap alike. */
 static int tun_configure(int fd, const struct backend_cfg *cfg)
@@ -139,7 +143,7 @@ int packet_bind(int fd, const char *ifname)
 
 static int open_packet(struct backend *b, int n)
 {
-	int r, one = 1, buf = b->cfg.sndbuf ? b->cfg.sndbuf : 32 << 20;
+	int r, one = 1, buf = b->cfg.sndbuf ? b->cfg.sndbuf : SOCKET_BUF;
 
 	r = add_veth(b, n);
 	if (r)
@@ -159,6 +163,17 @@ static int open_packet(struct backend *b, int n)
 	    setsockopt(b->fd, SOL_SOCKET, SO_SNDBUFFORCE, &buf, sizeof(buf)))
 		return -errno;
 	return packet_bind(b->fd, b->ifname);
+}
+
+static int open_sockets(struct backend *b, int n)
+{
+	int fd[2], r;
+
+	r = sockets_open(fd, b->cfg.kind, b->cfg.sndbuf ? b->cfg.sndbuf :
+			 SOCKET_BUF, n);
+	b->fd = fd[0];
+	b->far = fd[1];
+	return r;
 }
 
 /* The character device's number, from the /sys of this namespace. */
@@ -230,6 +245,7 @@ int backend_open(struct backend *b, const struct backend_cfg *cfg, int n)
 	memset(b, 0, sizeof(*b));
 	b->cfg = *cfg;
 	b->fd = -1;
+	b->far = -1;
 	switch (cfg->kind) {
 	case BACKEND_TAP:
 		return open_tap(b, n);
@@ -237,15 +253,33 @@ int backend_open(struct backend *b, const struct backend_cfg *cfg, int n)
 		return open_packet(b, n);
 	case BACKEND_MACVTAP:
 		return open_macvtap(b, n);
+	default:
+		return open_sockets(b, n);
 	}
-	return -EINVAL;
 }
 
 void backend_close(struct backend *b)
 {
 	if (b->fd >= 0)
 		close(b->fd);
+	if (b->far >= 0)
+		close(b->far);
 	b->fd = -1;
+	b->far = -1;
+}
+
+size_t backend_longest(enum backend_kind kind)
+{
+	switch (kind) {
+	case BACKEND_UDP:
+	case BACKEND_MCAST:
+		/* All of a packet of 65535 bytes but its headers. */
+		return 65535 - 20 - 8;
+	case BACKEND_UDP6:
+		return 65535 - 8;
+	default:
+		return FRAME_MAX;
+	}
 }
 
 int backend_up(const struct backend *b)

@@ -290,6 +290,7 @@ static void make_empty(struct guest *g)
 	memset(g, 0, sizeof(*g));
 	g->fd = -1;
 	g->backend.fd = -1;
+	g->backend.far = -1;
 	g->wire.fd = -1;
 }
 
@@ -318,7 +319,7 @@ int guest_start(struct guest *g, const struct guest_cfg *cfg)
 	}
 	if (!r) {
 		step = "wire";
-		r = wire_open(&g->wire, g->backend.peer, !cfg->plain_wire);
+		r = wire_open_behind(&g->wire, &g->backend, !cfg->plain_wire);
 	}
 	if (!r) {
 		step = "rings";

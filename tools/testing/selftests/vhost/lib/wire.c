@@ -4,12 +4,15 @@
 #include <linux/if_packet.h>
 #include <net/if.h>
 #include <poll.h>
+#include <stdlib.h>
 #include <string.h>
 #include <sys/socket.h>
 #include <sys/uio.h>
 #include <unistd.h>
 
 #include "frame.h"
+#include "sockets.h"
+#include "stream.h"
 #include "wire.h"
 
 static int set_packet_opt(int fd, int opt, int value)
@@ -26,6 +29,7 @@ int wire_open(struct wire *w, const char *ifname, bool vnet_hdr)
 	};
 	int buf = 64 << 20;
 
+	memset(w, 0, sizeof(*w));
 	w->vnet_hdr = vnet_hdr;
 	/* Protocol 0: hear nothing before the bind names the interface. */
 	w->fd = socket(AF_PACKET, SOCK_RAW | SOCK_CLOEXEC, 0);
@@ -44,11 +48,46 @@ int wire_open(struct wire *w, const char *ifname, bool vnet_hdr)
 	return 0;
 }
 
+int wire_open_behind(struct wire *w, struct backend *b, bool vnet_hdr)
+{
+	socklen_t len = sizeof(w->to);
+
+	if (!sockets_have(b->cfg.kind))
+		return wire_open(w, b->peer, vnet_hdr);
+	memset(w, 0, sizeof(*w));
+	w->paired = true;
+	w->fd = b->far;
+	b->far = -1;
+	/* It is bound to what it sends to. */
+	if (b->cfg.kind == BACKEND_MCAST &&
+	    getsockname(w->fd, (struct sockaddr *)&w->to, &len))
+		return -errno;
+	if (!sockets_stream(b->cfg.kind))
+		return 0;
+	w->stream = calloc(1, sizeof(*w->stream));
+	return w->stream ? 0 : -ENOMEM;
+}
+
 void wire_close(struct wire *w)
 {
 	if (w->fd >= 0)
 		close(w->fd);
 	w->fd = -1;
+	free(w->stream);
+	w->stream = NULL;
+}
+
+static int send_paired(struct wire *w, const void *frame, size_t len)
+{
+	bool named = w->to.sin_port;
+	ssize_t r;
+
+	if (w->stream)
+		return stream_send(w->stream, w->fd, frame, len);
+	r = sendto(w->fd, frame, len, MSG_DONTWAIT | MSG_NOSIGNAL,
+		   named ? (struct sockaddr *)&w->to : NULL,
+		   named ? sizeof(w->to) : 0);
+	return r < 0 ? -errno : 0;
 }
 
 int wire_send(struct wire *w, const void *frame, size_t len,
@@ -61,6 +100,8 @@ int wire_send(struct wire *w, const void *frame, size_t len,
 	};
 	ssize_t r;
 
+	if (w->paired)
+		return send_paired(w, frame, len);
 	r = writev(w->fd, w->vnet_hdr ? iov : iov + 1, w->vnet_hdr ? 2 : 1);
 	return r < 0 ? -errno : 0;
 }
@@ -69,10 +110,14 @@ int wire_send_wait(struct wire *w, const void *frame, size_t len,
 		   const struct virtio_net_hdr *h)
 {
 	__s64 end = now_ms() + STALL_MS;
+	bool begun = false;
 	int r;
 
 	do {
-		r = wire_send(w, frame, len, h);
+		r = begun ? 0 : wire_send(w, frame, len, h);
+		begun = !r;
+		if (!r && w->stream)
+			r = stream_flush(w->stream, w->fd);
 		if (r != -ENOBUFS && r != -EAGAIN)
 			return r;
 		pause_ms(1);
@@ -80,8 +125,15 @@ int wire_send_wait(struct wire *w, const void *frame, size_t len,
 	return -ETIMEDOUT;
 }
 
-int wire_recv(struct wire *w, void *frame, size_t size,
-	      struct virtio_net_hdr *h, int ms)
+static int take_stream(struct wire *w, void *frame, size_t size)
+{
+	/* The peer may wait for the rest before it goes on. */
+	stream_flush(w->stream, w->fd);
+	return stream_take(w->stream, w->fd, frame, size);
+}
+
+int wire_take(struct wire *w, void *frame, size_t size,
+	      struct virtio_net_hdr *h)
 {
 	struct virtio_net_hdr scratch;
 	struct iovec iov[2] = {
@@ -92,24 +144,37 @@ int wire_recv(struct wire *w, void *frame, size_t size,
 		.msg_iov = w->vnet_hdr ? iov : iov + 1,
 		.msg_iovlen = w->vnet_hdr ? 2 : 1,
 	};
-	struct pollfd p = { .fd = w->fd, .events = POLLIN };
-	__s64 end = now_ms() + ms;
 	ssize_t r;
+
+	if (w->stream)
+		return take_stream(w, frame, size);
+	r = recvmsg(w->fd, &msg, MSG_DONTWAIT | MSG_TRUNC);
+	if (r < 0)
+		return -errno;
+	return w->vnet_hdr && r ? r - (ssize_t)sizeof(scratch) : r;
+}
+
+int wire_recv(struct wire *w, void *frame, size_t size,
+	      struct virtio_net_hdr *h, int ms)
+{
+	struct pollfd p = { .fd = w->fd };
+	__s64 end = now_ms() + ms;
 	__u32 seq;
+	int r;
 
 	for (;;) {
-		r = recvmsg(w->fd, &msg, MSG_DONTWAIT | MSG_TRUNC);
-		if (r > 0 && w->vnet_hdr)
-			r -= sizeof(scratch);
+		r = wire_take(w, frame, size, h);
 		if (r > 0 && frame_ours(frame, min_size(r, size), &seq))
 			return r;
 		if (r >= 0)
 			continue;
-		if (errno != EAGAIN)
-			return -errno;
+		if (r != -EAGAIN)
+			return r;
 		ms = end - now_ms();
 		if (ms < 0)
 			return 0;
+		p.events = POLLIN | (w->stream && stream_unsent(w->stream) ?
+				     POLLOUT : 0);
 		poll(&p, 1, ms);
 	}
 }
