@@ -208,8 +208,7 @@ void vhost_backend_set_header(struct vhost_backend *backend, u8 hdr_len,
 	if (backend->kind == VHOST_BACKEND_PACKET && backend->transmit)
 		hdr_len = vhost_packet_hdr_len(hdr_len);
 	/* These have frames only. */
-	if (backend->kind == VHOST_BACKEND_DGRAM ||
-	    backend->kind == VHOST_BACKEND_STREAM)
+	if (vhost_backend_has_frames(backend))
 		hdr_len = 0;
 	backend->hdr_len = hdr_len;
 	backend->little_endian = little_endian;
@@ -228,12 +227,11 @@ int vhost_backend_send(struct vhost_backend *backend, struct iov_iter *from)
 	size_t len = iov_iter_count(from);
 	struct msghdr msg = {
 		.msg_iter = *from,
-		/* No signal for the owner if there is no peer any more. */
-		.msg_flags = MSG_DONTWAIT | MSG_NOSIGNAL,
+		.msg_flags = MSG_DONTWAIT,
 	};
 	int r;
 
-	if (unlikely(backend->group))
+	if (unlikely(backend->kind == VHOST_BACKEND_DGRAM))
 		r = vhost_dgram_send(backend, &msg);
 	else
 		r = backend->sock->ops->sendmsg(backend->sock, &msg, len);

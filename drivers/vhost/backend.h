@@ -49,7 +49,8 @@ enum vhost_backend_kind {
  * @file: holds @sock
  * @link: what people are told of it; outlives the backend by a grace period
  * @ring: tap: where packets for us wait
- * @rx: packets taken from the socket or @ring, in order
+ * @rx: packets taken from the socket or @ring, in order; of sockets with frames
+ *	the next one, where it is in @frames
  * @rx_at: the next one to be used
  * @rx_num: how many there are in @rx
  * @late: packets received that are to be copied in one go
@@ -146,14 +147,12 @@ void vhost_tap_flush(struct vhost_backend *backend, struct vhost_sent *sent);
 /* backend_dgram.c APIs: */
 bool vhost_dgram_accepts(struct socket *sock);
 int vhost_dgram_init(struct vhost_backend *backend);
-bool vhost_dgram_waiting(const struct vhost_backend *backend);
 int vhost_dgram_refill(struct vhost_backend *backend);
 int vhost_dgram_send(const struct vhost_backend *backend, struct msghdr *msg);
 
 /* backend_stream.c APIs: */
 bool vhost_stream_accepts(struct socket *sock);
 int vhost_stream_init(struct vhost_backend *backend);
-bool vhost_stream_waiting(const struct vhost_backend *backend);
 int vhost_stream_refill(struct vhost_backend *backend);
 void vhost_stream_settle(struct vhost_backend *backend);
 int vhost_stream_add(struct vhost_backend *backend, const struct iovec *iov,
@@ -169,10 +168,22 @@ int vhost_frames_recv(struct vhost_backend *backend, void *frame,
 void vhost_frames_recv_short(struct vhost_backend *backend, void *frame,
 			     void *to);
 void vhost_frames_drop(struct vhost_backend *backend, const void *frame);
-u32 vhost_frames_unfinished(const struct vhost_frames *frames, bool transmit);
-void vhost_frames_keep(struct vhost_backend *old, struct vhost_backend *new,
+u32 vhost_frames_held(const struct vhost_frames *frames);
+bool vhost_frames_look(struct vhost_backend *backend);
+int vhost_frames_refill(struct vhost_backend *backend);
+void vhost_frames_settle(struct vhost_backend *backend);
+void vhost_frames_resume(struct vhost_backend *backend,
+			 struct vhost_backend *old,
+			 struct vhost_frames **kept);
+void vhost_frames_keep(struct vhost_backend *backend,
 		       struct vhost_frames **kept);
 void vhost_frames_free(struct vhost_frames *frames);
+
+/* Has it frames, and nothing in front of them? */
+static inline bool vhost_backend_has_frames(const struct vhost_backend *backend)
+{
+	return backend->kind >= VHOST_BACKEND_DGRAM;
+}
 
 /**
  * vhost_backend_batches() - does the backend take packets a run at a time?
@@ -207,7 +218,7 @@ static inline bool vhost_backend_unsent(const struct vhost_backend *backend)
  * @backend: the backend, which batches, and has less than VHOST_BACKEND_RUN
  *	packets queued
  * @iov: header of backend->hdr_len bytes, and frame; what it names has to stay
- *	where it is until the queue is flushed
+ *	where it is until the queue is flushed, for the sake of taps
  * @num: segments of it
  * @len: bytes in it
  *
@@ -244,36 +255,23 @@ static inline bool vhost_backend_at_hand(const struct vhost_backend *backend)
 }
 
 /* Would the backend give packets? */
-static inline bool vhost_backend_waiting(const struct vhost_backend *backend)
+static inline bool vhost_backend_waiting(struct vhost_backend *backend)
 {
-	switch (backend->kind) {
-	case VHOST_BACKEND_TAP:
-		return vhost_tap_waiting(backend);
-	case VHOST_BACKEND_PACKET:
-		return vhost_packet_waiting(backend);
-	case VHOST_BACKEND_DGRAM:
-		return vhost_dgram_waiting(backend);
-	case VHOST_BACKEND_STREAM:
-		break;
-	}
-	return vhost_stream_waiting(backend);
+	if (vhost_backend_has_frames(backend))
+		return vhost_frames_look(backend);
+	return backend->kind == VHOST_BACKEND_TAP ?
+	       vhost_tap_waiting(backend) : vhost_packet_waiting(backend);
 }
 
 /* Take packets, as vhost_backend_peek() says. */
 static inline int vhost_backend_refill(struct vhost_backend *backend)
 {
-	switch (backend->kind) {
-	case VHOST_BACKEND_TAP:
+	if (unlikely(vhost_backend_has_frames(backend)))
+		return vhost_frames_refill(backend);
+	if (backend->kind == VHOST_BACKEND_TAP)
 		vhost_tap_refill(backend);
-		break;
-	case VHOST_BACKEND_PACKET:
+	else
 		vhost_packet_refill(backend);
-		break;
-	case VHOST_BACKEND_DGRAM:
-		return vhost_dgram_refill(backend);
-	case VHOST_BACKEND_STREAM:
-		return vhost_stream_refill(backend);
-	}
 	return backend->rx_num ? 1 : 0;
 }
 
@@ -296,7 +294,7 @@ static inline int vhost_backend_peek(struct vhost_backend *backend, u32 *len)
 		if (unlikely(n <= 0))
 			return n;
 	}
-	if (unlikely(backend->frames)) {
+	if (unlikely(vhost_backend_has_frames(backend))) {
 		*len = vhost_frames_len(backend->rx[0]);
 		return 1;
 	}
@@ -322,7 +320,7 @@ static inline int vhost_backend_recv(struct vhost_backend *backend,
 {
 	void *packet = backend->rx[backend->rx_at++];
 
-	if (unlikely(backend->frames))
+	if (unlikely(vhost_backend_has_frames(backend)))
 		return vhost_frames_recv(backend, packet, to);
 	if (backend->kind == VHOST_BACKEND_TAP)
 		return vhost_tap_recv(backend, packet, to);
@@ -342,7 +340,7 @@ static inline int vhost_backend_recv_short(struct vhost_backend *backend,
 {
 	void *packet = backend->rx[backend->rx_at++];
 
-	if (unlikely(backend->frames)) {
+	if (unlikely(vhost_backend_has_frames(backend))) {
 		vhost_frames_recv_short(backend, packet, to);
 		return 0;
 	}
@@ -359,7 +357,7 @@ static inline void vhost_backend_discard(struct vhost_backend *backend)
 {
 	void *packet = backend->rx[backend->rx_at++];
 
-	if (unlikely(backend->frames))
+	if (unlikely(vhost_backend_has_frames(backend)))
 		vhost_frames_drop(backend, packet);
 	else if (backend->kind == VHOST_BACKEND_TAP)
 		vhost_tap_free(packet);

@@ -8,7 +8,6 @@
 #include <linux/in.h>
 #include <linux/in6.h>
 #include <linux/net.h>
-#include <linux/poll.h>
 #include <linux/slab.h>
 #include <linux/socket.h>
 #include <net/ipv6.h>
@@ -18,6 +17,9 @@
 
 /* One byte more than the longest frame, to see that one is longer. */
 #define DGRAM_SIZE	(VHOST_FRAMES_MAX + 1)
+
+/* A socket that gives nothing but errors is not asked for ever. */
+#define DGRAM_ERRORS	100
 
 static bool is_multicast(const struct sockaddr_storage *addr)
 {
@@ -90,24 +92,19 @@ int vhost_dgram_init(struct vhost_backend *backend)
 	return backend->group ? 0 : -ENOMEM;
 }
 
-/**
- * vhost_dgram_waiting() - would the socket give datagrams?
- * @backend: the backend
- *
- * Return: true if so.
- */
-bool vhost_dgram_waiting(const struct vhost_backend *backend)
+static int end_dgrams(struct vhost_frames *frames)
 {
-	return !backend->frames->over &&
-	       vfs_poll(backend->file, NULL) & EPOLLIN;
+	frames->over = true;
+	return -EPIPE;
 }
 
 /**
  * vhost_dgram_refill() - take a datagram from the socket
  * @backend: the backend, which shows none
  *
- * Return: 1; 0 if there is none; -EBADMSG if it is no frame; -EPIPE if there
- * will be none; -ECONNREFUSED if one that was sent did not arrive (ICMP).
+ * Return: 1; 0 if there is none; -EAGAIN if there may be one; -EBADMSG if it is
+ * no frame; -EPIPE if there will be none; -ECONNREFUSED if one that was sent
+ * did not arrive (ICMP).
  */
 int vhost_dgram_refill(struct vhost_backend *backend)
 {
@@ -118,19 +115,22 @@ int vhost_dgram_refill(struct vhost_backend *backend)
 	n = vhost_frames_next(backend);
 	if (n || frames->over)
 		return n;
+	/* There may be a datagram behind it: it is for the caller to try. */
 	if (unlikely(READ_ONCE(sk->sk_err)))
-		return sock_error(sk) ? -ECONNREFUSED : 0;
+		return sock_error(sk) ? -ECONNREFUSED : -EAGAIN;
 	n = vhost_frames_read(backend, frames->data + VHOST_FRAMES_LEN,
 			      DGRAM_SIZE - VHOST_FRAMES_LEN, MSG_TRUNC);
-	/* An error that has come just now is told the next time. */
-	if (n < 0)
+	if (n <= 0 && READ_ONCE(sk->sk_shutdown) & RCV_SHUTDOWN)
+		return end_dgrams(frames);
+	if (n == -EAGAIN)
 		return 0;
-	if (!n && READ_ONCE(sk->sk_shutdown) & RCV_SHUTDOWN) {
-		frames->over = true;
-		return -EPIPE;
-	}
+	if (n < 0)
+		return ++frames->errors < DGRAM_ERRORS ? -ECONNREFUSED :
+							 end_dgrams(frames);
+	frames->errors = 0;
 	frames->at = 0;
 	frames->fill = 0;
+	frames->taken = true;
 	if (n > VHOST_BACKEND_FRAME_MAX)
 		return -EBADMSG;
 	put_unaligned_be32(n, frames->data);
@@ -139,21 +139,24 @@ int vhost_dgram_refill(struct vhost_backend *backend)
 }
 
 /**
- * vhost_dgram_send() - send one frame to the group
- * @backend: the backend, which has one
+ * vhost_dgram_send() - send one frame
+ * @backend: the backend
  * @msg: the frame
  *
  * Return: as sendmsg() does.
  */
 int vhost_dgram_send(const struct vhost_backend *backend, struct msghdr *msg)
 {
-	/* Filters may change it. */
-	struct sockaddr_storage addr = *backend->group;
+	struct sockaddr_storage addr;
 
-	msg->msg_name = &addr;
-	msg->msg_namelen = addr.ss_family == AF_INET ?
-			   sizeof(struct sockaddr_in) :
-			   sizeof(struct sockaddr_in6);
-	return backend->sock->ops->sendmsg(backend->sock, msg,
-					   iov_iter_count(&msg->msg_iter));
+	if (backend->group) {
+		/* Filters may change it. */
+		addr = *backend->group;
+		msg->msg_name = &addr;
+		msg->msg_namelen = addr.ss_family == AF_INET ?
+				   sizeof(struct sockaddr_in) :
+				   sizeof(struct sockaddr_in6);
+	}
+	msg->msg_flags |= MSG_NOSIGNAL;
+	return sock_sendmsg(backend->sock, msg);
 }

@@ -16,8 +16,8 @@
  * nothing that comes behind it makes sense.
  */
 #include <linux/in.h>
+#include <linux/minmax.h>
 #include <linux/net.h>
-#include <linux/poll.h>
 #include <linux/string.h>
 #include <linux/uio.h>
 #include <net/sock.h>
@@ -55,19 +55,10 @@ int vhost_stream_init(struct vhost_backend *backend)
 {
 	BUILD_BUG_ON(STREAM_SIZE < VHOST_FRAMES_MAX);
 	backend->frames = vhost_frames_create(backend->sock->sk, STREAM_SIZE);
-	return backend->frames ? 0 : -ENOMEM;
-}
-
-/**
- * vhost_stream_waiting() - would the socket give something?
- * @backend: the backend, which has no frame
- *
- * Return: true if so.
- */
-bool vhost_stream_waiting(const struct vhost_backend *backend)
-{
-	return !backend->frames->over &&
-	       vfs_poll(backend->file, NULL) & EPOLLIN;
+	if (!backend->frames)
+		return -ENOMEM;
+	backend->frames->taken = backend->transmit;
+	return 0;
 }
 
 static int end_stream(struct vhost_frames *frames, int err)
@@ -102,12 +93,24 @@ static int drop_used(struct vhost_backend *backend)
 static int take_more(struct vhost_backend *backend)
 {
 	struct vhost_frames *frames = backend->frames;
-	u32 want = VHOST_FRAMES_LEN;
+	int want = vhost_frames_part(frames, frames->fill);
 
-	if (frames->fill >= VHOST_FRAMES_LEN)
-		want += get_unaligned_be32(frames->data);
-	return vhost_frames_read(backend, frames->data + frames->fill,
-				 want - frames->fill, 0);
+	if (want <= 0)
+		return -EPROTO;
+	return vhost_frames_read(backend, frames->data + frames->fill, want, 0);
+}
+
+static int look(struct vhost_backend *backend)
+{
+	struct vhost_frames *frames = backend->frames;
+	int err = drop_used(backend);
+
+	if (err)
+		return err;
+	/* The owner may have looks begin elsewhere (SO_PEEK_OFF). */
+	if (READ_ONCE(backend->sock->sk->sk_peek_off) >= 0)
+		return -EPROTO;
+	return vhost_frames_read(backend, frames->data, frames->size, MSG_PEEK);
 }
 
 /*
@@ -117,23 +120,18 @@ static int take_more(struct vhost_backend *backend)
 static int read_more(struct vhost_backend *backend)
 {
 	struct vhost_frames *frames = backend->frames;
-	int n;
+	bool part = frames->taken && frames->at < frames->fill;
+	int n = part ? take_more(backend) : look(backend);
 
-	if (frames->taken && frames->at < frames->fill) {
-		n = take_more(backend);
-	} else {
-		n = drop_used(backend);
-		if (n)
-			return n;
-		n = vhost_frames_read(backend, frames->data, frames->size,
-				      MSG_PEEK);
-	}
 	if (n > 0)
 		frames->fill += n;
 	return n ? n : -EPIPE;
 }
 
-/* What was looked at is not a whole frame. */
+/*
+ * What was looked at is not a whole frame. What is taken should be the same; if
+ * somebody else reads there it may be anything, but must be one frame's again.
+ */
 static int take_part(struct vhost_backend *backend)
 {
 	struct vhost_frames *frames = backend->frames;
@@ -142,7 +140,7 @@ static int take_part(struct vhost_backend *backend)
 	if (frames->taken)
 		return -EAGAIN;
 	n = vhost_frames_read(backend, frames->data, frames->fill, 0);
-	if (n <= 0)
+	if (n <= 0 || vhost_frames_part(frames, n) < 0)
 		return -EPROTO;
 	frames->fill = n;
 	frames->taken = true;
@@ -192,7 +190,6 @@ void vhost_stream_settle(struct vhost_backend *backend)
 static int stream_push(struct vhost_backend *backend)
 {
 	struct vhost_frames *frames = backend->frames;
-	struct socket *sock = backend->sock;
 	int n;
 
 	while (frames->at < frames->fill) {
@@ -206,7 +203,7 @@ static int stream_push(struct vhost_backend *backend)
 		};
 
 		iov_iter_kvec(&msg.msg_iter, ITER_SOURCE, &vec, 1, vec.iov_len);
-		n = sock->ops->sendmsg(sock, &msg, vec.iov_len);
+		n = sock_sendmsg(backend->sock, &msg);
 		if (n == -EAGAIN || n == -ENOBUFS || n == -ENOMEM)
 			return -EAGAIN;
 		if (n <= 0)
@@ -263,10 +260,12 @@ int vhost_stream_add(struct vhost_backend *backend, const struct iovec *iov,
 void vhost_stream_flush(struct vhost_backend *backend, struct vhost_sent *sent)
 {
 	struct vhost_frames *frames = backend->frames;
+	bool unsent = vhost_stream_unsent(backend);
 
 	stream_push(backend);
 	if (unlikely(frames->over)) {
-		sent->refused = frames->packets;
+		/* Those that were as good as sent have not been counted. */
+		sent->refused = max_t(u16, frames->packets, unsent);
 	} else {
 		sent->packets = frames->packets;
 		sent->bytes = frames->bytes;

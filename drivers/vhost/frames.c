@@ -70,7 +70,7 @@ int vhost_frames_read(struct vhost_backend *backend, void *to, u32 len,
 		iov_iter_kvec(&msg.msg_iter, ITER_DEST, &vec, 1, len);
 	else
 		iov_iter_discard(&msg.msg_iter, ITER_DEST, len);
-	return backend->sock->ops->recvmsg(backend->sock, &msg, len, flags);
+	return sock_recvmsg(backend->sock, &msg, flags);
 }
 
 /**
@@ -158,67 +158,139 @@ void vhost_frames_drop(struct vhost_backend *backend, const void *frame)
 }
 
 /**
- * vhost_frames_unfinished() - how much is there to come?
- * @frames: the frames
- * @transmit: they are to be sent
+ * vhost_frames_part() - is this a part of a frame?
+ * @frames: frames, of which none was shown yet
+ * @have: bytes of them that are there
  *
- * Return: bytes that have to come for a frame to be whole, as far as it is
- * known, or that have to be sent.
+ * Return: bytes that are wanting for it to be whole, or for its length to be
+ * known, 0 if it is a whole one; -EPROTO if it is no frame, or more than one.
  */
-u32 vhost_frames_unfinished(const struct vhost_frames *frames, bool transmit)
+int vhost_frames_part(const struct vhost_frames *frames, u32 have)
 {
-	u32 have = frames->fill - frames->at, want = VHOST_FRAMES_LEN;
+	u32 len;
 
-	if (transmit || !have)
-		return have;
-	if (have >= want)
-		want += get_unaligned_be32(frames->data + frames->at);
-	return want - min(want, have);
+	if (have < VHOST_FRAMES_LEN)
+		return VHOST_FRAMES_LEN - have;
+	len = get_unaligned_be32(frames->data);
+	if (len > VHOST_BACKEND_FRAME_MAX || have > VHOST_FRAMES_LEN + len)
+		return -EPROTO;
+	return VHOST_FRAMES_LEN + len - have;
 }
 
-/*
- * The old backend may be attached again, if the other ring can't have the new
- * one: it stays as it was, unless it is the same socket that goes on.
+/**
+ * vhost_frames_held() - how much is neither here nor there?
+ * @frames: the frames; NULL is allowed
+ *
+ * Return: bytes of frames that were taken from the socket, and the guest has
+ * not had them; or from the guest, and the socket has not.
  */
-static void put_aside(struct vhost_backend *old, struct vhost_backend *new,
-		      struct vhost_frames **kept)
+u32 vhost_frames_held(const struct vhost_frames *frames)
 {
-	if (old->kind == VHOST_BACKEND_STREAM)
-		vhost_stream_settle(old);
-	/* What the ring was shown it will be shown again. */
-	old->rx_at = 0;
-	old->rx_num = 0;
-	if (old->frames->at == old->frames->fill)
+	return frames && frames->taken ? frames->fill - frames->at : 0;
+}
+
+static int refill(struct vhost_backend *backend)
+{
+	return backend->kind == VHOST_BACKEND_DGRAM ?
+	       vhost_dgram_refill(backend) : vhost_stream_refill(backend);
+}
+
+/**
+ * vhost_frames_look() - would the socket give something?
+ * @backend: the backend, which shows no frame
+ *
+ * To ask it for a frame is the only way to know: a socket can be readable
+ * without anything to be read.
+ *
+ * Return: true if so.
+ */
+bool vhost_frames_look(struct vhost_backend *backend)
+{
+	struct vhost_frames *frames = backend->frames;
+
+	if (frames->found)
+		return true;
+	frames->found = refill(backend);
+	if (frames->found <= 0)
+		return frames->found;
+	/* A frame is there to be seen. */
+	frames->found = 0;
+	return true;
+}
+
+/**
+ * vhost_frames_refill() - look for a frame
+ * @backend: the backend, which shows none, or none that the ring knows of
+ *
+ * Return: as vhost_dgram_refill() and vhost_stream_refill() do.
+ */
+int vhost_frames_refill(struct vhost_backend *backend)
+{
+	int found = backend->frames->found;
+
+	if (likely(!found))
+		return refill(backend);
+	backend->frames->found = 0;
+	return found;
+}
+
+/**
+ * vhost_frames_settle() - a ring has lost its backend
+ * @backend: the backend; it may be attached again
+ *
+ * What the ring was shown and has not used it will be shown again.
+ *
+ * Context: under the mutex of the vq.
+ */
+void vhost_frames_settle(struct vhost_backend *backend)
+{
+	if (!backend->frames)
 		return;
-	if (!new) {
+	backend->rx_at = 0;
+	backend->rx_num = 0;
+	if (backend->kind == VHOST_BACKEND_STREAM)
+		vhost_stream_settle(backend);
+}
+
+/**
+ * vhost_frames_resume() - a ring has got a backend
+ * @backend: the backend, which has not been used
+ * @old: the one that the ring had, settled; NULL is allowed
+ * @kept: what vhost_frames_keep() has saved
+ *
+ * If it is the same socket it goes on where it was: in the middle of a frame,
+ * maybe.
+ *
+ * Context: under the mutex of the vq.
+ */
+void vhost_frames_resume(struct vhost_backend *backend,
+			 struct vhost_backend *old,
+			 struct vhost_frames **kept)
+{
+	if (!backend->frames)
+		return;
+	if (old && old->sock == backend->sock) {
+		swap(backend->frames, old->frames);
+	} else if (*kept && (*kept)->sk == backend->frames->sk) {
+		swap(backend->frames, *kept);
 		vhost_frames_free(*kept);
-		*kept = old->frames;
-		old->frames = NULL;
-	} else if (new->sock == old->sock) {
-		swap(new->frames, old->frames);
+		*kept = NULL;
 	}
 }
 
 /**
  * vhost_frames_keep() - save what has begun and not come to its end
- * @old: the backend that a ring had; NULL is allowed
- * @new: the one that it has now; NULL is allowed
+ * @backend: a backend that is to be closed
  * @kept: what was saved before, and is saved now
  *
- * Whoever attaches the same socket to the same ring again goes on in the middle
- * of a frame, if that is where it was.
- *
- * Context: under the mutex of the vq, before @new has been used.
+ * Context: under the mutex of the vq.
  */
-void vhost_frames_keep(struct vhost_backend *old, struct vhost_backend *new,
+void vhost_frames_keep(struct vhost_backend *backend,
 		       struct vhost_frames **kept)
 {
-	if (old && old->frames)
-		put_aside(old, new, kept);
-	if (!new || !*kept)
+	if (!vhost_frames_held(backend->frames))
 		return;
-	if (new->frames && new->frames->sk == (*kept)->sk)
-		swap(new->frames, *kept);
 	vhost_frames_free(*kept);
-	*kept = NULL;
+	*kept = backend->frames;
+	backend->frames = NULL;
 }

@@ -8,7 +8,7 @@
 #define VHOST_FRAMES_H
 
 #include <linux/types.h>
-#include <asm/unaligned.h>
+#include <linux/unaligned.h>
 
 #include "backend.h"
 
@@ -24,9 +24,13 @@
  * @size: bytes there are in @data
  * @fill: bytes of them in use
  * @at: bytes of these that are done with
- * @taken: stream, receiving: what is in @data is not in the socket any more;
- *	otherwise it still is, @at bytes too many
+ * @taken: what is in @data is not in the socket; of a stream that is received,
+ *	it is one frame at most then. Otherwise it is in the socket, too, with
+ *	what is done with
  * @over: nothing more comes, or can be sent
+ * @errors: datagrams: times in a row that the socket gave an error
+ * @found: what has gone wrong when vhost_frames_look() was asked; nobody else
+ *	knows yet
  * @packets: stream, sending: frames added since they were counted last
  * @bytes: and bytes in them
  * @data: lengths and frames
@@ -40,6 +44,8 @@ struct vhost_frames {
 	u32 at;
 	bool taken;
 	bool over;
+	u8 errors;
+	int found;
 	u16 packets;
 	u32 bytes;
 	u8 data[];
@@ -51,5 +57,6 @@ void vhost_frames_free(struct vhost_frames *frames);
 int vhost_frames_read(struct vhost_backend *backend, void *to, u32 len,
 		      int flags);
 int vhost_frames_next(struct vhost_backend *backend);
+int vhost_frames_part(const struct vhost_frames *frames, u32 have);
 
 #endif

@@ -77,22 +77,38 @@ static void byte_by_byte(struct kunit *test)
 
 	for (round = 0; round < 2; round++) {
 		for (i = 0; i < sizeof(stream); i++) {
-			u32 left = sizeof(stream) - i;
-
 			KUNIT_EXPECT_EQ(test, vhost_frames_next(&f->backend),
 					0);
-			if (i < VHOST_FRAMES_LEN)
-				left = i ? VHOST_FRAMES_LEN - i : 0;
-			KUNIT_EXPECT_EQ(test,
-					vhost_frames_unfinished(frames, false),
-					left);
 			come(frames, stream + i, 1);
 		}
-		KUNIT_EXPECT_EQ(test, vhost_frames_unfinished(frames, false),
-				0);
 		expect_frame(test, f, ETH_HLEN, 0);
 		KUNIT_EXPECT_EQ(test, frames->at, frames->fill);
 	}
+}
+
+/* How much is wanting; what is no part of one frame is not taken for one. */
+static void parts(struct kunit *test)
+{
+	struct fixture *f = new_fixture(test);
+	struct vhost_frames *frames = f->backend.frames;
+	u32 whole = VHOST_FRAMES_LEN + 1000, have;
+
+	come_frame(frames, 1000, 1);
+	for (have = 0; have <= whole; have++)
+		KUNIT_EXPECT_EQ(test, vhost_frames_part(frames, have),
+				(have < VHOST_FRAMES_LEN ? VHOST_FRAMES_LEN :
+							   whole) - have);
+	KUNIT_EXPECT_EQ(test, vhost_frames_part(frames, whole + 1), -EPROTO);
+	put_unaligned_be32(VHOST_BACKEND_FRAME_MAX + 1, frames->data);
+	KUNIT_EXPECT_EQ(test, vhost_frames_part(frames, VHOST_FRAMES_LEN),
+			-EPROTO);
+
+	KUNIT_EXPECT_EQ(test, vhost_frames_held(frames), 0);
+	frames->taken = true;
+	KUNIT_EXPECT_EQ(test, vhost_frames_held(frames), whole);
+	frames->at = 5;
+	KUNIT_EXPECT_EQ(test, vhost_frames_held(frames), whole - 5);
+	KUNIT_EXPECT_EQ(test, vhost_frames_held(NULL), 0);
 }
 
 /* The longest one has room, and what is longer is none. */
@@ -117,7 +133,7 @@ static void lengths(struct kunit *test)
 	}
 }
 
-/* Those that are too short are passed over, each as one, when they are whole. */
+/* Those that are too short are passed over, each when it is whole. */
 static void too_short(struct kunit *test)
 {
 	struct fixture *f = new_fixture(test);
@@ -167,6 +183,7 @@ static void copied(struct kunit *test)
 
 static struct kunit_case frames_cases[] = {
 	KUNIT_CASE(byte_by_byte),
+	KUNIT_CASE(parts),
 	KUNIT_CASE(lengths),
 	KUNIT_CASE(too_short),
 	KUNIT_CASE(copied),

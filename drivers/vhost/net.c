@@ -11,6 +11,7 @@
 #include <linux/rcupdate.h>
 #include <linux/vhost.h>
 #include <linux/virtio_config.h>
+#include <linux/workqueue.h>
 #include <net/sock.h>
 
 #include "link.h"
@@ -57,16 +58,10 @@ static void set_link(struct vhost_net_vq *nvq, struct vhost_link *link)
 void __vhost_net_note_unfinished(struct vhost_net_vq *nvq)
 {
 	const struct vhost_backend *backend = nvq->vq.backend;
-	const struct vhost_frames *frames = nvq->kept;
-	bool transmit = nvq->vq.index == VHOST_NET_TX;
-	u32 bytes = 0;
 
 	lockdep_assert_held(&nvq->vq.mutex);
-	if (backend)
-		frames = backend->frames;
-	if (frames)
-		bytes = vhost_frames_unfinished(frames, transmit);
-	WRITE_ONCE(nvq->unfinished, bytes);
+	WRITE_ONCE(nvq->unfinished,
+		   vhost_frames_held(backend ? backend->frames : nvq->kept));
 }
 
 /**
@@ -81,7 +76,10 @@ void vhost_net_attached(struct vhost_net_vq *nvq, struct vhost_backend *old,
 	struct vhost_backend *backend = nvq->vq.backend;
 
 	lockdep_assert_held(&nvq->vq.mutex);
-	vhost_frames_keep(old, backend, &nvq->kept);
+	if (old)
+		vhost_frames_settle(old);
+	if (backend)
+		vhost_frames_resume(backend, old, &nvq->kept);
 	__vhost_net_note_unfinished(nvq);
 	set_link(nvq, backend ? backend->link : NULL);
 	vhost_watch_stop(&nvq->sock_watch);
@@ -91,10 +89,26 @@ void vhost_net_attached(struct vhost_net_vq *nvq, struct vhost_backend *old,
 }
 
 /**
+ * vhost_net_let_go() - close a backend, and save what has begun
+ * @nvq: the ring that it was attached to, or was to be
+ * @backend: the backend; NULL is allowed
+ */
+void vhost_net_let_go(struct vhost_net_vq *nvq, struct vhost_backend *backend)
+{
+	if (!backend)
+		return;
+	mutex_lock(&nvq->vq.mutex);
+	vhost_frames_keep(backend, &nvq->kept);
+	__vhost_net_note_unfinished(nvq);
+	mutex_unlock(&nvq->vq.mutex);
+	vhost_backend_close(backend);
+}
+
+/**
  * vhost_net_detach() - stop a ring
  * @nvq: the ring
  *
- * Return: its backend, to be closed; NULL if there was none.
+ * Return: its backend, for vhost_net_let_go(); NULL if there was none.
  */
 struct vhost_backend *vhost_net_detach(struct vhost_net_vq *nvq)
 {
@@ -112,8 +126,11 @@ static void net_stop(struct vhost_device *device)
 	struct vhost_net *net = container_of(device, struct vhost_net, device);
 	int i;
 
-	for (i = 0; i < VHOST_NET_VQS; i++)
-		vhost_backend_close(vhost_net_detach(&net->net_vqs[i]));
+	for (i = 0; i < VHOST_NET_VQS; i++) {
+		struct vhost_net_vq *nvq = &net->net_vqs[i];
+
+		vhost_net_let_go(nvq, vhost_net_detach(nvq));
+	}
 }
 
 static bool net_look(struct vhost_vq *vq)
@@ -150,8 +167,7 @@ static int swap_backend(struct vhost_net_vq *nvq,
 	}
 
 	/* Such as a tap without a device; not a datagram that got lost. */
-	if (new->kind != VHOST_BACKEND_DGRAM &&
-	    new->kind != VHOST_BACKEND_STREAM &&
+	if (!vhost_backend_has_frames(new) &&
 	    vfs_poll(new->file, NULL) & EPOLLERR)
 		return -EINVAL;
 
@@ -183,7 +199,7 @@ static int attach(struct vhost_net_vq *nvq, int fd)
 	mutex_unlock(&vq->mutex);
 
 	if (!IS_ERR(backend))
-		vhost_backend_close(backend);
+		vhost_net_let_go(nvq, backend);
 	return err;
 }
 
@@ -212,8 +228,22 @@ int vhost_net_set_backend(struct vhost_net *net, unsigned int index, int fd)
 
 	if (fd != VHOST_FILE_UNBIND)
 		return attach(nvq, fd);
-	vhost_backend_close(vhost_net_detach(nvq));
+	vhost_net_let_go(nvq, vhost_net_detach(nvq));
 	return 0;
+}
+
+/* What does not end where a file is closed. */
+static struct workqueue_struct *release_queue;
+
+static void net_end(struct work_struct *work)
+{
+	struct vhost_net *net = container_of(work, struct vhost_net, release);
+	int i;
+
+	vhost_device_destroy(&net->device);
+	for (i = 0; i < VHOST_NET_VQS; i++)
+		vhost_frames_free(net->net_vqs[i].kept);
+	kfree(net);
 }
 
 static int net_open(struct inode *inode, struct file *file)
@@ -241,20 +271,25 @@ static int net_open(struct inode *inode, struct file *file)
 		vhost_watch_init(&nvq->sock_watch, &nvq->vq, ready[i], NULL);
 		net_set_features(&nvq->vq);
 	}
+	INIT_WORK(&net->release, net_end);
 	vhost_device_init(&net->device, &net_ops, net->vqs, VHOST_NET_VQS);
 	file->private_data = net;
 	return 0;
 }
 
+/*
+ * A descriptor of the device may have been sent to a socket of its own, or of
+ * another device's: then it is a worker that closes it, and can't wait for
+ * itself to end.
+ */
 static int net_release(struct inode *inode, struct file *file)
 {
 	struct vhost_net *net = file->private_data;
-	int i;
 
-	vhost_device_destroy(&net->device);
-	for (i = 0; i < VHOST_NET_VQS; i++)
-		vhost_frames_free(net->net_vqs[i].kept);
-	kfree(net);
+	if (vhost_thread_is_owners())
+		queue_work(release_queue, &net->release);
+	else
+		net_end(&net->release);
 	return 0;
 }
 
@@ -314,13 +349,22 @@ static struct miscdevice net_misc = {
 
 static int __init net_init(void)
 {
-	return misc_register(&net_misc);
+	int err;
+
+	release_queue = alloc_workqueue("vhost-net", WQ_UNBOUND, 0);
+	if (!release_queue)
+		return -ENOMEM;
+	err = misc_register(&net_misc);
+	if (err)
+		destroy_workqueue(release_queue);
+	return err;
 }
 module_init(net_init);
 
 static void __exit net_exit(void)
 {
 	misc_deregister(&net_misc);
+	destroy_workqueue(release_queue);
 	/* Workers are freed by a callback of ours. */
 	rcu_barrier();
 }

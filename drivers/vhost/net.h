@@ -51,9 +51,9 @@ enum {
  * @hdr_len: bytes of the guest's virtio header
  * @tries: TX: how often the backend refused the next packet
  * @v3: attached by the interface of 2009, see net_v3.c
- * @kept: of the backend that the ring had before; see vhost_frames_keep()
- * @unfinished: bytes that are to come or to be sent for a frame to be whole, as
- *	of the last turn; read without a lock
+ * @kept: of a backend that the ring had before; see vhost_frames_keep()
+ * @unfinished: see vhost_frames_held(), as of the last turn; read without a
+ *	lock
  * @link: what people are told of the backend; read under rcu_read_lock()
  * @sock_watch: watches the backend: RX for packets, TX for room
  *
@@ -72,11 +72,13 @@ struct vhost_net_vq {
 
 /**
  * struct vhost_net - one open /dev/vhost-net
+ * @release: its end, if that can't be done where the file was closed
  * @device: what the core knows of it
  * @vqs: its rings, as the core wants them
  * @net_vqs: its rings
  */
 struct vhost_net {
+	struct work_struct release;
 	struct vhost_device device;
 	struct vhost_vq *vqs[VHOST_NET_VQS];
 	struct vhost_net_vq net_vqs[VHOST_NET_VQS];
@@ -114,6 +116,7 @@ static inline bool vhost_net_may_go_on(const struct vhost_tally *tally)
 void vhost_net_attached(struct vhost_net_vq *nvq, struct vhost_backend *old,
 			bool v3);
 struct vhost_backend *vhost_net_detach(struct vhost_net_vq *nvq);
+void vhost_net_let_go(struct vhost_net_vq *nvq, struct vhost_backend *backend);
 int vhost_net_set_backend(struct vhost_net *net, unsigned int index, int fd);
 
 /* net_show.c APIs: */

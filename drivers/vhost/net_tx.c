@@ -194,7 +194,12 @@ static void tx_wait(struct vhost_vq *vq)
 	if (backend->kind == VHOST_BACKEND_TAP)
 		ready |= EPOLLERR;
 	vhost_net_watch(to_net_vq(vq));
-	if (vfs_poll(backend->file, NULL) & ready)
+	if (!(vfs_poll(backend->file, NULL) & ready))
+		return;
+	/* A stream has room, and took nothing: for want of memory, then. */
+	if (unlikely(vhost_backend_unsent(backend)))
+		vhost_vq_queue_later(vq, VHOST_NET_TX_DELAY);
+	else
 		vhost_vq_queue(vq);
 }
 

@@ -191,7 +191,7 @@ static int attach_socket(struct vhost_net *net, int fd)
 		err = exchange(net, ends);
 
 	for (i = 0; i < VHOST_NET_VQS; i++)
-		vhost_backend_close(ends[i].backend);
+		vhost_net_let_go(&net->net_vqs[i], ends[i].backend);
 	if (file)
 		fput(file);
 	return err;

@@ -24,7 +24,6 @@ static int watch_woken(wait_queue_entry_t *wait, unsigned int mode, int sync,
 {
 	struct vhost_watch *watch =
 		container_of(wait, struct vhost_watch, wait);
-
 	__poll_t ready = key_to_poll(key);
 
 	/* Who changes a socket's state wakes all, without a word why. */

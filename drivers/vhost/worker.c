@@ -87,6 +87,8 @@ bool vhost_worker_turn(void *data)
 		run_queue(works);
 	if (worker->busyloop)
 		vhost_busyloop_run(worker);
+	if (worker->owners)
+		vhost_thread_close_files();
 	return true;
 }
 

@@ -70,6 +70,8 @@ bool vhost_thread_of_owner(void);
 int vhost_thread_start(struct vhost_worker *worker, bool of_owner);
 void vhost_thread_wake(struct vhost_worker *worker);
 void vhost_thread_stop(struct vhost_worker *worker);
+bool vhost_thread_is_owners(void);
+void vhost_thread_close_files(void);
 
 static inline void vhost_work_setup(struct vhost_work *work, vhost_work_fn fn)
 {

@@ -10,6 +10,7 @@
  */
 #include <linux/cgroup.h>
 #include <linux/completion.h>
+#include <linux/cred.h>
 #include <linux/err.h>
 #include <linux/kthread.h>
 #include <linux/mm.h>
@@ -17,6 +18,7 @@
 #include <linux/sched.h>
 #include <linux/sched/task.h>
 #include <linux/sched/vhost_task.h>
+#include <linux/task_work.h>
 #include <linux/wait_bit.h>
 
 #include "vhost.h"
@@ -40,6 +42,7 @@ bool vhost_thread_of_owner(void)
 struct beginning {
 	struct vhost_worker *worker;
 	struct task_struct *owner;
+	const struct cred *cred;
 	struct completion done;
 	int err;
 };
@@ -48,11 +51,14 @@ static int kthread_main(void *data)
 {
 	struct beginning *begin = data;
 	struct vhost_worker *worker = begin->worker;
+	const struct cred *cred = get_cred(begin->cred), *own;
 
 	/* Only a thread that runs can be moved. */
 	begin->err = cgroup_attach_task_all(begin->owner, current);
 	complete(&begin->done);
 
+	/* Sockets say who sends: that is the owner, not the kernel. */
+	own = override_creds(cred);
 	kthread_use_mm(worker->device->mm);
 	for (;;) {
 		/* Before both looks: a waker undoes it. */
@@ -64,12 +70,18 @@ static int kthread_main(void *data)
 	}
 	__set_current_state(TASK_RUNNING);
 	kthread_unuse_mm(worker->device->mm);
+	revert_creds(own);
+	put_cred(cred);
 	return 0;
 }
 
 static int kthread_start(struct vhost_worker *worker)
 {
-	struct beginning begin = { .worker = worker, .owner = current };
+	struct beginning begin = {
+		.worker = worker,
+		.owner = current,
+		.cred = current_cred(),
+	};
 	struct task_struct *task;
 
 	init_completion(&begin.done);
@@ -145,4 +157,27 @@ void vhost_thread_stop(struct vhost_worker *worker)
 		vhost_task_stop(worker->owners);
 	else
 		kthread_stop(worker->task);
+}
+
+/**
+ * vhost_thread_is_owners() - is this thread a worker, and one of the owner's
+ *
+ * Return: true if the current thread is, of whichever device.
+ */
+bool vhost_thread_is_owners(void)
+{
+	return current->flags & VHOST_TASK_FLAGS;
+}
+
+/**
+ * vhost_thread_close_files() - have files closed that the thread let go of
+ *
+ * Files that came with a message end as others do: when the thread returns to
+ * user space. A thread of the owner's never does; but to look for signals has
+ * them closed, too, and this is one that is none. It asks between turns.
+ */
+void vhost_thread_close_files(void)
+{
+	if (unlikely(task_work_pending(current)))
+		set_thread_flag(TIF_NOTIFY_SIGNAL);
 }

@@ -29,7 +29,6 @@ gate_checkpatch()
 			run_checkpatch ,LINUX_VERSION_CODE,CONSTANT_COMPARISON
 		# What its option --codespell does, in a hundredth of the time.
 		# Nd: what a manual's line begins with that says what it is of.
-		# Passt is a program.
 		tracked | xargs codespell -L nd,passt 2>&1 || true
 	)
 	[[ -z $out ]] || { echo "$out"; return 1; }

@@ -101,17 +101,8 @@ FIXTURE_TEARDOWN(backend)
 /* After a death: buffers come back, nobody spins, another backend works. */
 static int replace_backend(struct guest *g)
 {
-	struct backend fresh;
-	int r;
+	int r = guest_renew_backend(g, 7);
 
-	r = backend_open(&fresh, &g->backend.cfg, 7);
-	if (!r)
-		r = guest_attach(g, fresh.fd);
-	wire_close(&g->wire);
-	backend_close(&g->backend);
-	g->backend = fresh;
-	if (!r)
-		r = wire_open_behind(&g->wire, &fresh, true);
 	return r ? r : traffic_alive(g);
 }
 

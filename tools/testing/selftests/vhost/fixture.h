@@ -48,10 +48,11 @@
 } while (0)
 
 /* Backends without an interface. */
-#define NEEDS_KIND(kind) do {					\
-	if (sockets_have(kind))					\
+#define NEEDS_KIND(of) do {					\
+	enum backend_kind _kind = (of);				\
+	if (sockets_have(_kind))				\
 		NOT_FOR_STOCK("has no such backends");		\
-	if (!sockets_possible(kind))				\
+	if (!sockets_possible(_kind))				\
 		SKIP_ALL("kernel has no such sockets");		\
 } while (0)
 

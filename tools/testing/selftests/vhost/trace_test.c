@@ -14,6 +14,7 @@
 #include "guest.h"
 #include "logged.h"
 #include "netif.h"
+#include "stream.h"
 #include "trace.h"
 #include "traffic.h"
 
@@ -414,6 +415,29 @@ TEST_F(bare, drop_busy)
 	}
 	EXPECT_EQ(0, guest_drain(g));
 	EXPECT_TRUE(told(&self->t, g, VQ_TX, "drop-busy"));
+	guest_stop(g);
+}
+
+/* What comes is no frame, and then nothing more comes. */
+TEST_F(bare, bad_frame_and_backend_closed)
+{
+	struct guest_cfg cfg = {
+		.features = F_V1,
+		.backend.kind = BACKEND_UNIX_STREAM,
+	};
+	struct guest *g = &self->g;
+	char fields[64];
+	long long id;
+
+	ASSERT_EQ(0, guest_start(g, &cfg));
+	id = device_count(g->fd, "vhost-id");
+	snprintf(fields, sizeof(fields), "ring=%d kind=unix-stream", VQ_RX);
+	EXPECT_TRUE(trace_shows(&self->t, "vhost_backend", id, fields));
+	stream_length(self->frame, 5);
+	ASSERT_EQ(0, stream_put(g->wire.fd, self->frame, STREAM_HDR + 5));
+	EXPECT_TRUE(told(&self->t, g, VQ_RX, "bad-frame"));
+	wire_close(&g->wire);
+	EXPECT_TRUE(told(&self->t, g, VQ_RX, "backend-closed"));
 	guest_stop(g);
 }
 

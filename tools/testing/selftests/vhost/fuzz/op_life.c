@@ -7,10 +7,12 @@
 #include <linux/if_tun.h>
 #include <signal.h>
 #include <sys/ioctl.h>
+#include <sys/socket.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
 #include "../lib/netif.h"
+#include "../lib/sockets.h"
 #include "op.h"
 #include "passage.h"
 
@@ -39,7 +41,55 @@ static int op_sndbuf(struct world *w, const struct op *op)
 	int size = op->arg[1];
 
 	w->tweaked[b] = true;
+	if (sockets_have(w->backend[b].cfg.kind))
+		return setsockopt(w->backend[b].fd, SOL_SOCKET, SO_SNDBUF,
+				  &size, sizeof(size)) ? -errno : 0;
 	return ioctl(w->backend[b].fd, TUNSETSNDBUF, &size) ? -errno : 0;
+}
+
+static int raw_bytes(int fd, __u64 seed, int flags)
+{
+	char bytes[256];
+	size_t i;
+
+	/* Lengths that make sense, at times. */
+	for (i = 0; i < sizeof(bytes); i++)
+		bytes[i] = seed & 1 && i % 64 < 3 ? 0 : seed >> i % 40;
+	return send(fd, bytes, 1 + seed % sizeof(bytes),
+		    flags | MSG_DONTWAIT | MSG_NOSIGNAL) < 0 ? -errno : 0;
+}
+
+/* What the other end of a socket may do, or the monitor with its own. */
+static int op_peer(struct world *w, const struct op *op)
+{
+	unsigned int b = op->arg[0] & 1 ? w->backend_now :
+			 op->arg[0] / 2 % BACKENDS;
+	int far = w->wire[b].fd, near = w->backend[b].fd;
+	const int small = 2048;
+
+	if (!sockets_have(w->backend[b].cfg.kind))
+		return -ENOTSOCK;
+	w->tweaked[b] = true;
+	switch (op->arg[1] % 8) {
+	case 0:
+	case 1:
+		return raw_bytes(far, op->arg[2], 0);
+	case 2:
+		return raw_bytes(far, op->arg[2], MSG_OOB);
+	case 3:
+		return shutdown(far, op->arg[2] % 3) ? -errno : 0;
+	case 4:
+		return shutdown(near, op->arg[2] % 3) ? -errno : 0;
+	case 5:
+		return setsockopt(far, SOL_SOCKET, SO_RCVBUF, &small,
+				  sizeof(small)) ? -errno : 0;
+	case 6:
+		return setsockopt(near, SOL_SOCKET, SO_RCVBUF, &small,
+				  sizeof(small)) ? -errno : 0;
+	default:
+		/* It is gone, and the number is not somebody else's. */
+		return dup2(w->fd[FD_NULL], far) < 0 ? -errno : 0;
+	}
 }
 
 static int op_link(struct world *w, const struct op *op)
@@ -143,6 +193,7 @@ static int op_victim(struct world *w, const struct op *op)
 	int ready[2];
 	pid_t pid;
 
+	w->tweaked[world_fitting(w, op->arg[0])] = true;
 	if (pipe(ready))
 		return -errno;
 	pid = fork();
@@ -168,6 +219,7 @@ const struct op_kind ops_life[] = {
 	{ "carrier", "bk", 2, OP_LOSSY, op_carrier },
 	{ "steal", "bs", 3, OP_LOSSY, op_steal },
 	{ "flood", "sl", 2, OP_LOSSY | OP_FIRST, op_flood },
+	{ "peer", "bkx", 3, OP_LOSSY, op_peer },
 	{ "fork", "xx", 1, OP_LOSSY | OP_SLOW, op_fork },
 	{ "victim", "bx", 1, OP_LOSSY | OP_SLOW | OP_FIRST, op_victim },
 	{}

@@ -2,7 +2,6 @@
 #include <errno.h>
 #include <sched.h>
 #include <string.h>
-#include <sys/socket.h>
 #include <unistd.h>
 
 #include "op.h"
@@ -117,25 +116,15 @@ int passage_inject(struct world *w, size_t len)
 /* Frames that came out of one backend. */
 static int take_out(struct world *w, unsigned int backend)
 {
-	struct wire *wire = &w->wire[backend];
-	struct virtio_net_hdr hdr;
-	struct iovec iov[2] = {
-		{ &hdr, sizeof(hdr) }, { frame, sizeof(frame) },
-	};
-	struct msghdr msg = {
-		.msg_iov = wire->vnet_hdr ? iov : iov + 1,
-		.msg_iovlen = wire->vnet_hdr ? 2 : 1,
-	};
 	__u8 mac[ETH_ALEN];
-	ssize_t len;
 	__u32 seq;
-	int r = 0;
+	int r = 0, len;
 
 	frame_mac(mac, FRAME_TO_HOST);
-	while (!r && (len = recvmsg(wire->fd, &msg, MSG_DONTWAIT)) >= 0) {
-		if (wire->vnet_hdr)
-			len -= sizeof(hdr);
-		if (len < ETH_HLEN || memcmp(frame, mac, sizeof(mac)))
+	while (!r && (len = wire_take(&w->wire[backend], frame, sizeof(frame),
+				      NULL)) >= 0) {
+		if (len < ETH_HLEN || len > FRAME_MAX ||
+		    memcmp(frame, mac, sizeof(mac)))
 			continue;
 		if (w->gentle)
 			r = note(w, &w->out, "out", len,

@@ -15,6 +15,7 @@
 #include <unistd.h>
 
 #include "../lib/netif.h"
+#include "../lib/sockets.h"
 #include "op.h"
 
 #define FAR_ROOM	(4UL << 20)
@@ -25,6 +26,12 @@ static const struct backend_cfg backends[BACKENDS] = {
 	{ .kind = BACKEND_TAP },
 	{ .kind = BACKEND_PACKET },
 	{ .kind = BACKEND_MACVTAP, .vnet_hdr = true, .hdr_len = 10 },
+	{ .kind = BACKEND_UDP },
+	{ .kind = BACKEND_UDP6 },
+	{ .kind = BACKEND_MCAST },
+	{ .kind = BACKEND_UNIX_DGRAM },
+	{ .kind = BACKEND_TCP },
+	{ .kind = BACKEND_UNIX_STREAM },
 };
 
 int world_fail(struct world *w, const char *fmt, ...)
@@ -59,8 +66,8 @@ static int open_backends(struct world *w)
 			continue;
 		}
 		if (!r)
-			r = wire_open(&w->wire[i], w->backend[i].peer,
-				      backends[i].vnet_hdr);
+			r = wire_open_behind(&w->wire[i], &w->backend[i],
+					     backends[i].vnet_hdr);
 		if (r)
 			return r;
 	}
@@ -322,6 +329,20 @@ static int mend_areas(struct world *w)
 	return 0;
 }
 
+/* Another pair: nobody knows what has become of the one that was there. */
+static int renew_pair(struct world *w, unsigned int i)
+{
+	const struct linger now = { .l_onoff = 1 };
+	int r;
+
+	/* TCP is not to keep its memory for a while. */
+	setsockopt(w->wire[i].fd, SOL_SOCKET, SO_LINGER, &now, sizeof(now));
+	wire_close(&w->wire[i]);
+	backend_close(&w->backend[i]);
+	r = backend_open(&w->backend[i], &backends[i], i);
+	return r ? r : wire_open_behind(&w->wire[i], &w->backend[i], false);
+}
+
 static int mend_backends(struct world *w)
 {
 	int sndbuf = INT_MAX, error, r;
@@ -332,6 +353,12 @@ static int mend_backends(struct world *w)
 		if (!w->tweaked[i] || w->backend[i].fd < 0)
 			continue;
 		w->tweaked[i] = false;
+		if (sockets_have(backends[i].kind)) {
+			r = renew_pair(w, i);
+			if (r)
+				return r;
+			continue;
+		}
 		r = backend_up(&w->backend[i]);
 		if (r)
 			return r;
@@ -345,9 +372,21 @@ static int mend_backends(struct world *w)
 	return 0;
 }
 
+/* Whoever leaves a stream amid a frame for another can't come back to it. */
+static bool keeps_to_itself(const struct world *w, unsigned int i)
+{
+	return w->gentle && sockets_stream(backends[i].kind);
+}
+
 bool world_backend_fits(const struct world *w, unsigned int i)
 {
-	return w->backend[i].fd >= 0 &&
+	unsigned int own = w->prog->backend % BACKENDS;
+
+	if (w->backend[i].fd < 0)
+		return false;
+	if (keeps_to_itself(w, i) || keeps_to_itself(w, own))
+		return i == own;
+	return sockets_have(backends[i].kind) ||
 		backends[i].vnet_hdr == !(w->prog->features & F_HOST_HDR);
 }
 
@@ -381,6 +420,8 @@ int world_attach_ring(struct world *w, unsigned int index,
 {
 	if (index == VQ_RX)
 		w->backend_now = backend;
+	if (!w->gentle && sockets_have(backends[backend].kind))
+		w->tweaked[backend] = true;
 	return dev_set_backend(w->g.fd, index, w->backend[backend].fd);
 }
 
@@ -535,12 +576,20 @@ static int take_device(struct world *w)
 	return r ? r : world_attach(w, world_fitting(w, w->prog->backend));
 }
 
+/* Another device does not know of the part of a frame that came before. */
+static bool is_gentle(const struct prog *p)
+{
+	return prog_is_gentle(p) &&
+		(backends[p->backend % BACKENDS].kind != BACKEND_TCP ||
+		 !(prog_op_flags(p) & OP_ALONE));
+}
+
 int world_begin(struct world *w, const struct prog *p)
 {
 	int r;
 
 	w->prog = p;
-	w->gentle = prog_is_gentle(p);
+	w->gentle = is_gentle(p);
 	w->seed = p->start + 1;
 	*w->failure = 0;
 	w->g.io.quiet = !w->gentle;

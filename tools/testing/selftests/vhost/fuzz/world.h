@@ -14,7 +14,7 @@
 #define WORLD_POOL	64
 #define WORLD_BUF	2048
 #define WORLD_SEQS	4096	/* packets of a program each way */
-#define BACKENDS	5
+#define BACKENDS	11
 #define SCRATCH		(16 * PAGE)
 #define LOG_BYTES	(16UL << 20)
 
@@ -97,7 +97,10 @@ int world_attach(struct world *w, unsigned int backend);
 int world_attach_ring(struct world *w, unsigned int index,
 		      unsigned int backend);
 void world_detach(struct world *w);
-/* Does this backend go with the features that were agreed on? */
+/*
+ * Does this backend go with the features that were agreed on, and with what is
+ * to become of packets?
+ */
 bool world_backend_fits(const struct world *w, unsigned int backend);
 unsigned int world_fitting(const struct world *w, unsigned int want);
 /* Take a packet out of what waits there, in the device's place. */

@@ -239,6 +239,21 @@ int guest_attach(struct guest *g, int backend)
 	return r ? r : dev_set_backend(g->fd, VQ_TX, backend);
 }
 
+int guest_renew_backend(struct guest *g, int id)
+{
+	struct backend fresh;
+	int r;
+
+	r = backend_open(&fresh, &g->backend.cfg, id);
+	if (!r)
+		r = guest_attach(g, fresh.fd);
+	wire_close(&g->wire);
+	backend_close(&g->backend);
+	g->backend = fresh;
+	return r ? r : wire_open_behind(&g->wire, &g->backend,
+					!g->cfg.plain_wire);
+}
+
 /*
  * What is written to packed rings is logged by the memory table, so they have
  * to be in it. No two of them share a page, nor do they begin with one.

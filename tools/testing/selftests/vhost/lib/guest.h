@@ -99,6 +99,8 @@ void guest_stop(struct guest *g);
 /* Owner, features, memory and rings of a device that has none of these. */
 int guest_setup(struct guest *g);
 int guest_attach(struct guest *g, int backend);
+/* Another backend of the same kind, and the wire behind it. */
+int guest_renew_backend(struct guest *g, int id);
 /* Tell the device where the used rings are, as it may want to know first. */
 int guest_push_used(struct guest *g);
 /* The rings are elsewhere, see vq_place(); some are in its memory, too. */

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0
 #include <arpa/inet.h>
 #include <errno.h>
+#include <poll.h>
 #include <string.h>
 #include <sys/socket.h>
 
@@ -11,6 +12,32 @@ void stream_length(void *word, __u32 len)
 	__u32 be = htonl(len);
 
 	memcpy(word, &be, sizeof(be));
+}
+
+size_t stream_build(void *buf, size_t len, enum frame_to to, __u32 seq)
+{
+	stream_length(buf, len);
+	frame_build((char *)buf + STREAM_HDR, len, to, seq);
+	return STREAM_HDR + len;
+}
+
+int stream_put(int fd, const void *bytes, size_t n)
+{
+	struct pollfd p = { .fd = fd, .events = POLLOUT };
+	const char *at = bytes;
+	ssize_t r;
+
+	while (n) {
+		r = send(fd, at, n, MSG_DONTWAIT | MSG_NOSIGNAL);
+		if (r < 0 && errno != EAGAIN)
+			return -errno;
+		if (r < 0 && poll(&p, 1, STALL_MS) != 1)
+			return -ETIMEDOUT;
+		r = r < 0 ? 0 : r;
+		at += r;
+		n -= r;
+	}
+	return 0;
 }
 
 int stream_flush(struct stream *s, int fd)

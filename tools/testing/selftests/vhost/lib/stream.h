@@ -6,8 +6,7 @@
 #ifndef VHT_STREAM_H
 #define VHT_STREAM_H
 
-#include "abi.h"
-#include "util.h"
+#include "frame.h"
 
 #define STREAM_HDR	4
 /* The longest frame that a device takes from a stream. */
@@ -23,6 +22,11 @@ struct stream {
 
 /* The word in front of a frame. */
 void stream_length(void *word, __u32 len);
+
+/* A frame behind its length, see frame_build(). Return: bytes of both. */
+size_t stream_build(void *buf, size_t len, enum frame_to to, __u32 seq);
+/* All of these bytes, whatever they are; 0 or -errno. */
+int stream_put(int fd, const void *bytes, size_t n);
 
 /*
  * 0: all of it is on its way, or will be, see stream_flush(). -EAGAIN: nothing

@@ -103,6 +103,13 @@ int take_fd(int sock)
 	return fd;
 }
 
+bool pipe_hangs_up(int reader)
+{
+	struct pollfd p = { .fd = reader };
+
+	return poll(&p, 1, STALL_MS) == 1 && p.revents & POLLHUP;
+}
+
 pid_t child_ready(bool (*set_up)(void))
 {
 	int ready[2];

@@ -36,6 +36,8 @@ bool eventfd_wait(int fd, int ms);
 /* A file descriptor through a socket; 0 or -errno, and the descriptor or -1. */
 int pass_fd(int sock, int fd);
 int take_fd(int sock);
+/* Does it come to pass that nobody can write to this pipe any more? */
+bool pipe_hangs_up(int reader);
 
 /*
  * A child that has done @set_up, and then waits to be killed. Return: its

@@ -9,14 +9,17 @@
 
 #include <linux/err.h>
 #include <linux/kconfig.h>
+#include <linux/sched.h>
 #include <linux/types.h>
 
 #if defined(VHOST_HAS_handle_kill) && IS_ENABLED(CONFIG_VHOST_TASK)
 #include_next <linux/sched/vhost_task.h>
 
 #define VHOST_HAVE_TASKS	true
+#define VHOST_TASK_FLAGS	PF_USER_WORKER
 #else
 #define VHOST_HAVE_TASKS	false
+#define VHOST_TASK_FLAGS	0
 
 struct vhost_task;
 
