@@ -9,8 +9,8 @@ vm=tools/testing/vhost-vm
 tests=tools/testing/selftests/vhost
 uml=tools/testing/vhost-uml
 # What takes longest comes first, for others to run beside it.
-lanes=(build debug selftests migrate qemu formats dpdk iommu variants package
-       cross lint vm compile-6.12 compile-7.3 tools)
+lanes=(build debug selftests migrate qemu formats dpdk iommu sockets variants
+       package cross lint vm compile-6.12 compile-7.3 tools)
 other_lanes=(tree-7.3 selftests-6.12 selftests-7.3 tree-6.12 tree-6.1
 	     qemu-7.3 qemu-6.12 package-6.12 package-7.3 dpdk-7.3 dpdk-6.12
 	     switches newdpdk newqemu arm64)
@@ -217,6 +217,14 @@ packages_client()
 }
 
 lane_switches() { packages_client switches.sh openvswitch-switch; }
+
+lane_sockets()
+{
+	need_guest
+	need passt
+	make_tests clients
+	"$vm/run" --timeout 1500 -- "$tests/clients/qemu_sockets.sh" ours
+}
 
 lane_options()
 {

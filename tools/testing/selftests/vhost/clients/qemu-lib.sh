@@ -239,7 +239,7 @@ vhost_top()
 
 ping_guest() { "$BB" ping -q -c 3 -w 30 -s "${2-56}" "10.9.$1.2" >/dev/null; }
 
-guest_pings() { guest "ping -q -c 3 -w 30 10.9.$1.1 >/dev/null"; }
+guest_pings() { guest "ping -q -c 3 -w 30 -s ${2-56} 10.9.$1.1 >/dev/null"; }
 
 # agreed N BIT on|off: what the guest's kernel says of a card's feature, one
 # character for each bit.
