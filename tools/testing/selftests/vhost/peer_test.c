@@ -302,7 +302,7 @@ TEST_F(peer, does_not_read_before_a_stop)
 	EXPECT_EQ(0, wire_recv(&g->wire, frame, sizeof(frame), NULL, 50));
 }
 
-/* The rest of the frames, in their order; those that were on their way aside. */
+/* The rest of the frames, in their order, but what was on its way before. */
 static int rest_comes(struct guest *g)
 {
 	__u32 seq, last = 0;
