@@ -158,7 +158,7 @@ sockets_are_lent()
 
 	said=$(grep '^lend_socket: ' "$dir/guest.err") || return
 	note "$said"
-	! grep -v ': ring [01] has socket [0-9]*$' <<<"$said" &&
+	! grep -qv ': ring [01] has socket [0-9]*$' <<<"$said" &&
 		(($(wc -l <<<"$said") == 2 * ${#sockets[@]}))
 }
 
