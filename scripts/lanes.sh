@@ -166,7 +166,7 @@ lane_selftests()
 	on_kernel "$1"
 	need iproute2
 	make_tests all
-	"${run[@]}" --timeout 1800 -- "$tests/run_all" "$module"
+	"${run[@]}" --timeout 2400 -- "$tests/run_all" "$module"
 }
 
 lane_qemu()

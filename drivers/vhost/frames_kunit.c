@@ -12,8 +12,8 @@
 #define ROOM	(2 * VHOST_FRAMES_MAX)
 
 struct fixture {
+	void *shown;
 	struct vhost_backend backend;
-	void *rx[1];
 };
 
 static struct fixture *new_fixture(struct kunit *test)
@@ -26,7 +26,7 @@ static struct fixture *new_fixture(struct kunit *test)
 	KUNIT_ASSERT_TRUE(test, f && frames);
 	frames->size = ROOM;
 	f->backend.kind = VHOST_BACKEND_STREAM;
-	f->backend.rx = f->rx;
+	f->backend.rx = &f->shown;
 	f->backend.frames = frames;
 	return f;
 }
@@ -168,13 +168,13 @@ static void copied(struct kunit *test)
 	come_frame(frames, ETH_HLEN, 3);
 	come_frame(frames, ETH_HLEN, 4);
 	KUNIT_ASSERT_EQ(test, vhost_frames_next(&f->backend), 1);
-	vhost_frames_recv_short(&f->backend, f->rx[0], to);
+	vhost_frames_recv_short(&f->backend, f->shown, to);
 	memset(want, 3, ETH_HLEN);
 	KUNIT_EXPECT_EQ(test, memcmp(to, want, sizeof(to)), 0);
 
 	KUNIT_ASSERT_EQ(test, vhost_frames_next(&f->backend), 1);
 	iov_iter_kvec(&iter, ITER_DEST, &vec, 1, ETH_HLEN);
-	KUNIT_EXPECT_EQ(test, vhost_frames_recv(&f->backend, f->rx[0], &iter),
+	KUNIT_EXPECT_EQ(test, vhost_frames_recv(&f->backend, f->shown, &iter),
 			0);
 	memset(want, 4, ETH_HLEN);
 	KUNIT_EXPECT_EQ(test, memcmp(to, want, sizeof(to)), 0);

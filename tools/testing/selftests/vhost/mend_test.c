@@ -124,7 +124,8 @@ static int give_work(struct guest *g, struct vq *vq, bool used, char *copy)
 	int i, r = 0;
 
 	/* A turn that is not over would find the work before the ring goes. */
-	workers_quiet();
+	if (!workers_asleep())
+		return -ETIMEDOUT;
 	/* Buffers that were posted again are there already. */
 	if (vq->index == VQ_RX && !vq_in_flight(vq))
 		guest_post(g, UNSERVED);
@@ -203,6 +204,7 @@ static __s64 next_try(struct guest *g, struct vq *vq)
 static int move_part(struct guest *g, struct vq *vq, bool used, char **spare)
 {
 	char *old = part_page(vq, used), *new = *spare;
+	int r;
 
 	if (is_packed(vq))
 		vq->packed.desc = (void *)(new + ((char *)vq->packed.desc -
@@ -211,9 +213,11 @@ static int move_part(struct guest *g, struct vq *vq, bool used, char **spare)
 		vq->used = (void *)(new + ((char *)vq->used - old));
 	else
 		vq->avail = (void *)(new + ((char *)vq->avail - old));
+	r = dev_set_addr(g->fd, vq);
+	/* Not before: if we are late, the device looks there of its own. */
 	mprotect(old, PAGE, PROT_READ | PROT_WRITE);
 	*spare = old;
-	return dev_set_addr(g->fd, vq);
+	return r;
 }
 
 /* How long it takes from a try in vain to the work being done; -1: never. */

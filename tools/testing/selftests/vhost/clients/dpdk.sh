@@ -48,7 +48,7 @@ prepare()
 	# Otherwise the kernel would add packets of its own.
 	echo 1 >/proc/sys/net/ipv6/conf/default/disable_ipv6
 	gcc -O1 -I "$lib" -o "$dir/dpdk_wire" "$here/dpdk_wire.c" \
-		"$lib"/{frame,wire,util}.c
+		"$lib"/{frame,netif,sockets,stream,wire,util}.c
 	hide_drivers
 }
 

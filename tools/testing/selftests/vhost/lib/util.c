@@ -187,7 +187,7 @@ bool test_selected(const char *name)
 }
 
 /* utime + stime of one task directory, -1 if it isn't the wanted worker. */
-static long task_cpu_ms(const char *dir, const char *comm)
+static long task_cpu_ms(const char *dir, const char *comm, bool *asleep)
 {
 	unsigned long utime, stime;
 	char path[384], line[1024], *p;
@@ -210,6 +210,7 @@ static long task_cpu_ms(const char *dir, const char *comm)
 		return -1;
 	/* Behind the name: state, ten numbers, then the two times. */
 	p = strrchr(line, ')');
+	*asleep = p && p[1] && p[2] == 'S';
 	for (i = 0; p && i < 12; i++)
 		p = strchr(p + 1, ' ');
 	if (!p || sscanf(p, "%lu %lu", &utime, &stime) != 2)
@@ -217,60 +218,61 @@ static long task_cpu_ms(const char *dir, const char *comm)
 	return (utime + stime) * 1000 / sysconf(_SC_CLK_TCK);
 }
 
-static long scan_tasks(const char *base, const char *comm, int *count)
+struct scan {
+	long ms;
+	int count;
+	int awake;
+};
+
+static void scan_tasks(const char *base, const char *comm, struct scan *scan)
 {
 	struct dirent *e;
 	char dir[300];
-	long sum = 0, ms;
+	bool asleep;
+	long ms;
 	DIR *d;
 
 	d = opendir(base);
 	if (!d)
-		return 0;
+		return;
 	while ((e = readdir(d))) {
 		if (!isdigit((unsigned char)e->d_name[0]))
 			continue;
 		snprintf(dir, sizeof(dir), "%s/%s", base, e->d_name);
-		ms = task_cpu_ms(dir, comm);
+		ms = task_cpu_ms(dir, comm, &asleep);
 		if (ms < 0)
 			continue;
-		sum += ms;
-		++*count;
+		scan->ms += ms;
+		scan->count++;
+		scan->awake += !asleep;
 	}
 	closedir(d);
-	return sum;
 }
 
 /*
  * A worker is a kernel thread of its own on older kernels and a thread of
  * the owner on newer ones. Both carry the owner's thread id in the name.
  */
-static long scan_workers(pid_t tid, int *count)
+static struct scan scan_workers(pid_t tid)
 {
 	char comm[32], threads[64];
-	long sum;
+	struct scan scan = {};
 
 	snprintf(threads, sizeof(threads), "/proc/%d/task", tid);
 	snprintf(comm, sizeof(comm), "vhost-%d", tid);
-	*count = 0;
-	sum = scan_tasks("/proc", comm, count);
-	sum += scan_tasks(threads, comm, count);
-	return sum;
+	scan_tasks("/proc", comm, &scan);
+	scan_tasks(threads, comm, &scan);
+	return scan;
 }
 
 long worker_cpu_ms(pid_t tid)
 {
-	int count;
-
-	return scan_workers(tid, &count);
+	return scan_workers(tid).ms;
 }
 
 int worker_count(pid_t tid)
 {
-	int count;
-
-	scan_workers(tid, &count);
-	return count;
+	return scan_workers(tid).count;
 }
 
 bool workers_become(pid_t tid, int n)
@@ -281,6 +283,18 @@ bool workers_become(pid_t tid, int n)
 		if (now_ms() > end)
 			return false;
 		pause_ms(10);
+	}
+	return true;
+}
+
+bool workers_asleep(void)
+{
+	__s64 end = now_ms() + STALL_MS;
+
+	while (scan_workers(getpid()).awake) {
+		if (now_ms() > end)
+			return false;
+		pause_ms(1);
 	}
 	return true;
 }

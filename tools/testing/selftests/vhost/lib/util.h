@@ -64,6 +64,11 @@ long worker_cpu_ms(pid_t tid);
 int worker_count(pid_t tid);
 /* Does it become @n? Threads that end need a moment. */
 bool workers_become(pid_t tid, int n);
+/*
+ * Wait until those of this thread sleep: a thread that has been woken does not,
+ * whether it runs or waits for a processor. So there is no turn to come.
+ */
+bool workers_asleep(void);
 /* Do the workers of this thread sleep, by and large? */
 bool workers_quiet(void);
 
