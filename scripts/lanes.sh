@@ -85,7 +85,7 @@ lane_tools()
 	need iproute2 jq
 	make_tests clients all
 	make_top
-	"$vm/run" --timeout 300 -- "$tests/clients/vhost_top.sh" ours || code=1
+	"$vm/run" --timeout 600 -- "$tests/clients/vhost_top.sh" ours || code=1
 	return "$code"
 }
 

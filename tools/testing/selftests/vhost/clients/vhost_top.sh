@@ -196,8 +196,8 @@ test_sharing()
 # Each is provoked by a test that looks for it here, too.
 every_reason()
 {
-	VHOST_TEST_TOP=$TOP "$here/../trace_test" >"$dir/reasons" 2>&1 ||
-		{ sed 's/^/# /' "$dir/reasons"; return 1; }
+	VHOST_TEST_TOP=$TOP "$here/../trace_test" 2>&1 | sed -u 's/^/# /' |
+		tee "$dir/reasons" || return
 	! grep -q 'SKIP.*tracefs' "$dir/reasons"
 }
 
