@@ -24,6 +24,9 @@ struct bench {
 	bool iotlb;		/* the device translates addresses, */
 	bool fresh;		/* one for each buffer, */
 	bool many;		/* and messages go many at a time */
+	bool socket;		/* no interface is behind the backend */
+	bool qemu;		/* who serves the ring, not the driver: */
+	unsigned int served;	/* this one */
 	char frame[FRAME_MAX];
 	struct virtio_net_hdr hdr;	/* the frame's */
 	__u64 credit;		/* buffers that may still be handed out */
@@ -49,6 +52,16 @@ struct bench {
 /* Say what went wrong; returns @err. */
 int bench_fail(const char *what, int err);
 
+__s64 bench_now_ns(void);
+/* How long a window is to be, for a clock as it is here. */
+__s64 bench_window_length(void);
+/* From here on counts. */
+void bench_no_results(struct bench *b);
+void bench_add_part(struct bench *b, __u64 packets, __s64 ns);
+void bench_note_trip(struct bench *b, __s64 ns);
+/* To standard output, as bench_guest.c says. */
+void bench_report(struct bench *b);
+
 /* This thread on the first CPU, its workers on the others. */
 void bench_place_threads(void);
 /* CPU time that they have had. */
@@ -67,6 +80,26 @@ int bench_start_watchers(struct guest *g);
 /* Make it one that maps each buffer for itself, until it is used. */
 void bench_iotlb_fresh(struct bench *b);
 
+/*
+ * Have QEMU serve that ring, with the backend's socket. The guest's device is
+ * bare, its rings are empty.
+ */
+int bench_start_qemu(struct bench *b, unsigned int index);
+/* CPU time that it has had, and its process; 0 if there is none. */
+__s64 bench_qemu_ns(void);
+pid_t bench_qemu_pid(void);
+
+/* The kind of socket that is called so, or -1. */
+int bench_socket_kind(const char *name);
+/* Somebody takes what the guest sends to its socket. */
+int bench_start_sink(struct bench *b);
+/* How many frames that were, when no more come. */
+__u64 bench_sunk(const struct bench *b);
+
+/* In place of a ring's eventfd, if there is another way to kick it. */
+extern int (*bench_doorbell)(struct vq *vq);
+/* Publish, and kick, whatever the host asked for. */
+void bench_kick(struct vq *vq);
 /* Hand out used transmit buffers again, as they are. */
 int bench_blast(struct bench *b, unsigned int index);
 /*

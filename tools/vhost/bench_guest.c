@@ -5,6 +5,7 @@
  * the driver's worker has the others.
  *
  *	bench_guest KIND SIZE (tap|xdp|packet|macvtap|tap-log)[-watched] SECONDS
+ *	bench_guest (blast|drain) SIZE SOCKET[-qemu] SECONDS
  *	bench_guest iotlb static|fresh tx|rx[-multi] SECONDS
  *	bench_guest xdp-drop INTERFACE
  *
@@ -19,6 +20,10 @@
  *
  * Frames longer than Ethernet's are TCP segments which are still to be cut, one
  * in a buffer, in a short ring. A tap gives them to the network stack.
+ *
+ * SOCKET is tcp, udp, unix-stream or unix-dgram: frames go to and come from the
+ * other end. With "-qemu" behind it an unmodified QEMU serves the ring instead
+ * of the driver, see bench_qemu.c: all of its CPU time counts.
  *
  * With "tap-log" the device logs the pages it writes to, as in a migration, and
  * somebody clears the log a hundred times per second.
@@ -51,7 +56,6 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <time.h>
 #include <unistd.h>
 
 #include "bench.h"
@@ -63,30 +67,12 @@
 #define WAITING		4096	/* unless BENCH_WAITING says other */
 #define WARM_UP_NS	300000000LL
 #define NO_MORE_NS	2000000000LL
-#define WINDOW_NS	10000000LL
-#define WINDOW_TICKS	25	/* of the clock, at least */
 #define BULK_RING	256	/* of the longest frames there are */
+/* No longer one is QEMU's to send from; and what most sockets have. */
+#define SOCKET_RING	256
+#define SOCKET_BUF	(256 << 10)
 #define GSO_SIZE	1448	/* pieces these are to be cut into */
 #define LIMIT		90	/* seconds for everything but measuring */
-
-static __s64 now_ns(void)
-{
-	struct timespec ts;
-
-	clock_gettime(CLOCK_MONOTONIC, &ts);
-	return ts.tv_sec * 1000000000LL + ts.tv_nsec;
-}
-
-/* Some virtual machines have a clock that only moves with the timer tick. */
-static __s64 window_length(void)
-{
-	struct timespec ts;
-	__s64 ticks;
-
-	clock_getres(CLOCK_MONOTONIC, &ts);
-	ticks = (ts.tv_sec * 1000000000LL + ts.tv_nsec) * WINDOW_TICKS;
-	return ticks > WINDOW_NS ? ticks : WINDOW_NS;
-}
 
 int bench_fail(const char *what, int err)
 {
@@ -132,11 +118,19 @@ static int start(struct bench *b)
 		cfg.backend.kind = BACKEND_PACKET;
 		cfg.plain_wire = true;
 	}
+	if (b->socket) {
+		cfg.backend.kind = bench_socket_kind(b->how);
+		/* What waits for a drain has to fit. */
+		cfg.backend.sndbuf = b->served == VQ_TX ? SOCKET_BUF : 0;
+		cfg.bare = b->qemu;
+	}
 	r = netif_new_namespace();
 	if (!r)
 		r = guest_start(&b->g, &cfg);
-	if (!r)
+	if (!r && !b->socket)
 		r = netif_set_mtu(b->g.backend.ifname, ETH_DATA_LEN);
+	if (!r && b->qemu)
+		r = bench_start_qemu(b, b->served);
 	if (r)
 		return bench_fail("start", r);
 	bench_place_threads();
@@ -210,40 +204,9 @@ static int turn_over(struct bench *b, unsigned int index)
 	return n;
 }
 
-static void no_results(struct bench *b)
-{
-	unsigned int i;
-
-	b->packets = 0;
-	b->took = 0;
-	b->windows = 0;
-	b->trips = 0;
-	b->worker_ns = bench_workers_ns();
-	b->worker_slept = bench_workers_slept();
-	b->part_packets = 0;
-	b->part_ns = 0;
-	for (i = 0; i < VQ_MAX; i++) {
-		b->g.vq[i].kicks = 0;
-		eventfd_drain(b->g.vq[i].call);
-	}
-}
-
-static void add_part(struct bench *b, __u64 packets, __s64 ns)
-{
-	b->packets += packets;
-	b->took += ns;
-	b->part_packets += packets;
-	b->part_ns += ns;
-	if (b->part_ns < b->window_ns || b->windows == WINDOWS)
-		return;
-	b->rate[b->windows++] = b->part_packets * 1e9 / b->part_ns;
-	b->part_packets = 0;
-	b->part_ns = 0;
-}
-
 static int tx_window(struct bench *b)
 {
-	__s64 begin = now_ns(), took;
+	__s64 begin = bench_now_ns(), took;
 	__u64 packets = 0;
 	int i, n;
 
@@ -254,9 +217,9 @@ static int tx_window(struct bench *b)
 				return n;
 			packets += n;
 		}
-		took = now_ns() - begin;
+		took = bench_now_ns() - begin;
 	} while (took < b->window_ns);
-	add_part(b, packets, took);
+	bench_add_part(b, packets, took);
 	return 0;
 }
 
@@ -264,7 +227,7 @@ static int tx_for(struct bench *b, __s64 ns)
 {
 	int r = 0;
 
-	no_results(b);
+	bench_no_results(b);
 	while (!r && b->took < ns)
 		r = tx_window(b);
 	return r;
@@ -291,16 +254,23 @@ static __u64 arrived(const struct bench *b)
 {
 	const char *peer = b->g.backend.peer;
 
+	if (b->socket)
+		return bench_sunk(b);
 	return if_counter(peer, "rx_packets") + if_counter(peer, "rx_dropped");
 }
 
 static int bench_tx(struct bench *b)
 {
 	__u64 before, got;
-	int r, link = 0;
+	int r = 0, link = 0;
 
 	/* Nobody shall look at the frames. */
-	wire_close(&b->g.wire);
+	if (b->socket)
+		r = bench_start_sink(b);
+	else
+		wire_close(&b->g.wire);
+	if (r)
+		return bench_fail("sink", r);
 	if (!strcmp(b->how, "xdp")) {
 		link = xdp_drop(b->g.backend.ifname);
 		if (link < 0)
@@ -310,14 +280,17 @@ static int bench_tx(struct bench *b)
 	r = b->fill(b, VQ_TX);
 	if (r)
 		return bench_fail("fill", r);
-	vq_kick(&b->g.vq[VQ_TX]);
+	bench_kick(&b->g.vq[VQ_TX]);
 	r = tx_for(b, WARM_UP_NS);
 	before = arrived(b);
 	if (!r)
 		r = tx_for(b, b->ns);
 	got = arrived(b) - before;
-	/* A driver that loses frames is no faster for it. */
-	if (!r && got + b->ring < b->packets) {
+	/*
+	 * A driver that loses frames is no faster for it. What is sent by UDP
+	 * may get lost at the other end.
+	 */
+	if (!r && strcmp(b->how, "udp") && got + b->ring < b->packets) {
 		fprintf(stderr, "bench_guest: %llu of %llu frames arrived\n",
 			(unsigned long long)got,
 			(unsigned long long)b->packets);
@@ -362,7 +335,7 @@ static int empty(struct bench *b, int waiting)
 	r = b->fill(b, VQ_RX);
 	if (r)
 		return bench_fail("fill", r);
-	begin = now_ns();
+	begin = bench_now_ns();
 	last = begin;
 	vq_kick(&b->g.vq[VQ_RX]);
 	while (left > 0) {
@@ -371,26 +344,26 @@ static int empty(struct bench *b, int waiting)
 			return n;
 		left -= n;
 		if (n)
-			last = now_ns();
-		else if (now_ns() - last > NO_MORE_NS)
+			last = bench_now_ns();
+		else if (bench_now_ns() - last > NO_MORE_NS)
 			return ran_dry(left);
 	}
-	add_part(b, waiting, last - begin);
+	bench_add_part(b, waiting, last - begin);
 	return 0;
 }
 
 static int bench_rx(struct bench *b)
 {
-	__s64 end = now_ns() + WARM_UP_NS + b->ns;
+	__s64 end = bench_now_ns() + WARM_UP_NS + b->ns;
 	int r, n;
 
 	r = netif_set_txqlen(b->g.backend.ifname, b->waiting);
 	if (r)
 		return bench_fail("queue length", r);
 	/* The first batch is the warm-up. */
-	for (n = 0; !r && (now_ns() < end || !b->took || n < 2); n++) {
+	for (n = 0; !r && (bench_now_ns() < end || !b->took || n < 2); n++) {
 		if (n == 1)
-			no_results(b);
+			bench_no_results(b);
 		r = stock_up(b);
 		if (r > 0)
 			r = empty(b, r);
@@ -404,7 +377,7 @@ static int bench_rx(struct bench *b)
  */
 static int drain(struct bench *b, bool sends)
 {
-	__s64 end = now_ns() + WARM_UP_NS + b->ns, took;
+	__s64 end = bench_now_ns() + WARM_UP_NS + b->ns, took;
 	__u64 sent;
 	int r, n;
 
@@ -413,21 +386,22 @@ static int drain(struct bench *b, bool sends)
 	/* Each needs a buffer that is there already. */
 	if (b->waiting > b->ring)
 		b->waiting = b->ring;
-	r = netif_set_txqlen(b->g.backend.ifname, b->waiting);
+	r = b->socket ? 0 :
+		netif_set_txqlen(b->g.backend.ifname, b->waiting);
 	if (r)
 		return bench_fail("queue length", r);
 	r = b->fill(b, VQ_RX);
-	for (n = 0; !r && (now_ns() < end || !b->took || n < 2); n++) {
+	for (n = 0; !r && (bench_now_ns() < end || !b->took || n < 2); n++) {
 		if (n == 1)
-			no_results(b);
+			bench_no_results(b);
 		r = stock_up(b);
 		if (r <= 0)
 			break;
 		sent = 0;
-		took = now_ns();
+		took = bench_now_ns();
 		if (bench_take(b, r, sends ? &sent : NULL))
 			return ran_dry(r);
-		add_part(b, r + sent, now_ns() - took);
+		bench_add_part(b, r + sent, bench_now_ns() - took);
 		r = 0;
 	}
 	return r;
@@ -474,12 +448,6 @@ static int round_trip(struct bench *b, __u32 seq)
 	return guest_reap(g);
 }
 
-static void note_trip(struct bench *b, __s64 ns)
-{
-	if (b->trips < TRIPS)
-		b->trip_ns[b->trips++] = ns;
-}
-
 static int bench_rr(struct bench *b)
 {
 	__s64 begin, last, now;
@@ -487,63 +455,20 @@ static int bench_rr(struct bench *b)
 	int r;
 
 	r = guest_post(&b->g, b->ring);
-	no_results(b);
+	bench_no_results(b);
 	for (seq = 0; r >= 0 && b->took < b->ns; seq += n) {
-		begin = now_ns();
+		begin = bench_now_ns();
 		last = begin;
 		for (n = 0; n < BENCH_BURST && r >= 0; n++) {
 			r = round_trip(b, seq + n);
-			now = now_ns();
-			note_trip(b, now - last);
+			now = bench_now_ns();
+			bench_note_trip(b, now - last);
 			last = now;
 		}
 		if (r >= 0)
-			add_part(b, n, last - begin);
+			bench_add_part(b, n, last - begin);
 	}
 	return r < 0 ? r : 0;
-}
-
-static int less(const void *a, const void *b)
-{
-	const double *x = a, *y = b;
-
-	return (*x > *y) - (*x < *y);
-}
-
-/* What @percent of the round trips did not exceed, 0 if there were none. */
-static double trip(const struct bench *b, unsigned int percent)
-{
-	return b->trips ? b->trip_ns[(b->trips - 1) * percent / 100] : 0;
-}
-
-static double per_thousand(const struct bench *b, __u64 n)
-{
-	return n * 1000.0 / b->packets;
-}
-
-static void report(struct bench *b)
-{
-	__u64 kicks = 0, calls = 0;
-	double worker_ns = bench_workers_ns() - b->worker_ns;
-	__u64 slept = bench_workers_slept() - b->worker_slept;
-	double mean = b->packets * 1e9 / b->took;
-	unsigned int i;
-
-	/* Runs between two ticks would not be seen. */
-	if (b->window_ns > WINDOW_NS)
-		worker_ns = 0;
-	if (!b->windows)
-		b->rate[b->windows++] = mean;
-	for (i = 0; i < VQ_MAX; i++) {
-		kicks += b->g.vq[i].kicks;
-		calls += b->g.vq[i].wakeups + eventfd_drain(b->g.vq[i].call);
-	}
-	qsort(b->rate, b->windows, sizeof(*b->rate), less);
-	qsort(b->trip_ns, b->trips, sizeof(*b->trip_ns), less);
-	printf("%.0f %.0f %.1f %.1f %.0f %.0f %.0f %.1f\n", mean,
-	       b->rate[b->windows * 9 / 10], per_thousand(b, kicks),
-	       per_thousand(b, calls), worker_ns / b->packets, trip(b, 50),
-	       trip(b, 99), per_thousand(b, slept));
 }
 
 static int drop_all(const char *ifname)
@@ -562,7 +487,8 @@ static int say_usage(void)
 {
 	fputs("usage: bench_guest KIND SIZE HOW SECONDS\n"
 	      "       KIND: tx|blast|rx|drain|duplex|rr\n"
-	      "       HOW: (tap|tap-log|xdp|packet|macvtap)[-watched]\n"
+	      "       HOW: (tap|tap-log|xdp|packet|macvtap)[-watched],\n"
+	      "       with blast|drain (tcp|udp|unix-stream|unix-dgram)[-qemu]\n"
 	      "       bench_guest iotlb static|fresh tx|rx[-multi] SECONDS\n"
 	      "       bench_guest xdp-drop INTERFACE\n", stderr);
 	return 2;
@@ -582,7 +508,7 @@ static int parse(struct bench *b, char **argv)
 {
 	const char *kind = argv[1], *ring = getenv("BENCH_RING");
 	const char *waiting = getenv("BENCH_WAITING");
-	char *watched;
+	char *watched, *qemu;
 	size_t i;
 
 	b->size = atoi(argv[2]);
@@ -592,6 +518,12 @@ static int parse(struct bench *b, char **argv)
 	b->watched = watched;
 	if (watched)
 		*watched = 0;
+	qemu = strstr(argv[3], "-qemu");
+	b->qemu = qemu;
+	if (qemu)
+		*qemu = 0;
+	b->socket = bench_socket_kind(b->how) >= 0;
+	b->served = !strcmp(kind, "drain") ? VQ_RX : VQ_TX;
 	b->iotlb = !strcmp(kind, "iotlb");
 	if (b->iotlb) {
 		b->fresh = !strcmp(argv[2], "fresh");
@@ -609,7 +541,10 @@ static int parse(struct bench *b, char **argv)
 		   !strcmp(kind, "duplex");
 	if (b->tight)
 		b->turn = bench_blast;
-	if (b->size < ETH_ZLEN || b->size > FRAME_MAX)
+	if (b->socket && b->served == VQ_TX)
+		b->ring = min_size(b->ring, SOCKET_RING);
+	if (b->size < ETH_ZLEN || b->size > FRAME_MAX ||
+	    (b->qemu && !b->socket) || (b->socket && !b->tight))
 		return -1;
 	if (is_bulk(b)) {
 		b->ring = min_size(b->ring, BULK_RING);
@@ -634,12 +569,12 @@ int main(int argc, char **argv)
 	kind = argc == 5 ? parse(&b, argv) : -1;
 	if (kind < 0)
 		return say_usage();
-	b.window_ns = window_length();
+	b.window_ns = bench_window_length();
 	/* A driver that has gone dead must not hold up the others. */
 	alarm(LIMIT + atoi(argv[4]));
 	if (start(&b) || kinds[kind].run(&b))
 		return 1;
-	report(&b);
+	bench_report(&b);
 	guest_stop(&b.g);
 	return 0;
 }

@@ -77,7 +77,8 @@ static __s64 cpu_ns(const char *dir, bool thread)
 
 __s64 bench_workers_ns(void)
 {
-	return cpu_ns("/proc", false) + cpu_ns("/proc/self/task", true);
+	return cpu_ns("/proc", false) + cpu_ns("/proc/self/task", true) +
+		bench_qemu_ns();
 }
 
 static __u64 switches_of(const char *dir, pid_t tid)
@@ -110,7 +111,10 @@ static __u64 switches(const char *dir)
 
 __u64 bench_workers_slept(void)
 {
-	return switches("/proc") + switches("/proc/self/task");
+	pid_t qemu = bench_qemu_pid();
+
+	return switches("/proc") + switches("/proc/self/task") +
+		(qemu ? switches_of("/proc", qemu) : 0);
 }
 
 void bench_place_threads(void)
