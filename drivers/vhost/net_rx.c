@@ -289,7 +289,7 @@ static enum rx_step rx_no_packet(struct vhost_vq *vq, int err)
 		vhost_vq_complain(vq, VHOST_BAD_FRAME);
 		break;
 	case -EPIPE:
-		vhost_vq_complain(vq, VHOST_BACKEND_CLOSED);
+		vhost_vq_complain(vq, VHOST_BAD_PEER);
 		break;
 	default:
 		vhost_vq_complain(vq, VHOST_DROP_BACKEND);

@@ -26,10 +26,10 @@ static const char * const reason_names[] = {
 	[VHOST_BAD_HDR]		= "bad-hdr",
 	[VHOST_BAD_DATA]	= "bad-data",
 	[VHOST_BAD_FRAME]	= "bad-frame",
+	[VHOST_BAD_PEER]	= "bad-peer",
 	[VHOST_DROP_BIG]	= "drop-big",
 	[VHOST_DROP_BACKEND]	= "drop-backend",
 	[VHOST_DROP_BUSY]	= "drop-busy",
-	[VHOST_BACKEND_CLOSED]	= "backend-closed",
 };
 
 static_assert(ARRAY_SIZE(reason_names) == VHOST_REASONS);

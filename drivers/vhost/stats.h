@@ -29,10 +29,10 @@ struct seq_file;
  * @VHOST_BAD_HDR: no room for the virtio header, or nonsense in it
  * @VHOST_BAD_DATA: the owner's memory behind a buffer can't be accessed
  * @VHOST_BAD_FRAME: what the backend's peer sent is no frame
+ * @VHOST_BAD_PEER: the backend's peer is gone
  * @VHOST_DROP_BIG: packet larger than its buffers, or than any frame can be
  * @VHOST_DROP_BACKEND: the backend refused the packet
  * @VHOST_DROP_BUSY: the backend had no room for too long
- * @VHOST_BACKEND_CLOSED: the backend's peer is gone
  * @VHOST_REASONS: how many there are
  */
 enum vhost_reason {
@@ -52,10 +52,10 @@ enum vhost_reason {
 	VHOST_BAD_HDR,
 	VHOST_BAD_DATA,
 	VHOST_BAD_FRAME,
+	VHOST_BAD_PEER,
 	VHOST_DROP_BIG,
 	VHOST_DROP_BACKEND,
 	VHOST_DROP_BUSY,
-	VHOST_BACKEND_CLOSED,
 	VHOST_REASONS,
 };
 

@@ -236,7 +236,7 @@ TEST_F(dgram, peer_goes_and_comes_back)
 	EXPECT_LT(0, count(g, VQ_TX, "drop-backend") +
 		  count(g, VQ_RX, "drop-backend"));
 	EXPECT_TRUE(says(g, VQ_RX, "state", "running"));
-	EXPECT_EQ(0, count(g, VQ_RX, "backend-closed"));
+	EXPECT_EQ(0, count(g, VQ_RX, "bad-peer"));
 	g->wire.fd = socket(far.ss_family, SOCK_DGRAM | SOCK_CLOEXEC, 0);
 	ASSERT_EQ(0, bind(g->wire.fd, (void *)&far, len));
 	ASSERT_EQ(0, connect(g->wire.fd, (void *)&near, len));

@@ -116,10 +116,10 @@ static bool all_are_lost(struct guest *g)
 /* The end comes once, and is told of once. */
 static bool end_is_told(struct guest *g, long long closed)
 {
-	return counts_to(g, VQ_RX, "backend-closed", closed) &&
+	return counts_to(g, VQ_RX, "bad-peer", closed) &&
 		eventfd_wait(g->vq[VQ_RX].err, STALL_MS) &&
 		workers_quiet() &&
-		count(g, VQ_RX, "backend-closed") == closed &&
+		count(g, VQ_RX, "bad-peer") == closed &&
 		says(g, VQ_RX, "state", "running") &&
 		!count(g, VQ_RX, "bad-frame");
 }
@@ -215,7 +215,7 @@ TEST_F(peer, takes_no_more)
 	ASSERT_EQ(0, shutdown(g->backend.fd, SHUT_WR));
 	EXPECT_TRUE(all_are_lost(g));
 	EXPECT_EQ(0, traffic_rx(g, &t));
-	EXPECT_EQ(0, count(g, VQ_RX, "backend-closed"));
+	EXPECT_EQ(0, count(g, VQ_RX, "bad-peer"));
 }
 
 TEST_F(peer, is_not_listened_to)

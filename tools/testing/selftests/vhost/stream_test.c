@@ -236,7 +236,7 @@ static int garbage(struct guest *g, const char *length, int round)
 	if (put(g, bytes, 64) || !workers_quiet() ||
 	    vq_more_used(&g->vq[VQ_RX]) ||
 	    count(g, VQ_RX, "bad-frame") != bad + 1 ||
-	    count(g, VQ_RX, "backend-closed"))
+	    count(g, VQ_RX, "bad-peer"))
 		return 3;
 	/* The other way there is nothing wrong. */
 	if (traffic_tx(g, &t))

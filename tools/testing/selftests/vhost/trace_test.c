@@ -419,7 +419,7 @@ TEST_F(bare, drop_busy)
 }
 
 /* What comes is no frame, and then nothing more comes. */
-TEST_F(bare, bad_frame_and_backend_closed)
+TEST_F(bare, bad_frame_and_bad_peer)
 {
 	struct guest_cfg cfg = {
 		.features = F_V1,
@@ -437,7 +437,7 @@ TEST_F(bare, bad_frame_and_backend_closed)
 	ASSERT_EQ(0, stream_put(g->wire.fd, self->frame, STREAM_HDR + 5));
 	EXPECT_TRUE(told(&self->t, g, VQ_RX, "bad-frame"));
 	wire_close(&g->wire);
-	EXPECT_TRUE(told(&self->t, g, VQ_RX, "backend-closed"));
+	EXPECT_TRUE(told(&self->t, g, VQ_RX, "bad-peer"));
 	guest_stop(g);
 }
 

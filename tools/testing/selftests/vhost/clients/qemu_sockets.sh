@@ -186,7 +186,7 @@ carried()
 	note "card $1:" "$(grep -E '^(vhost-features|vq)' "$(info_of "$1")")"
 	attached "$1" || return
 	awk -v bytes="$2" '
-		/^vq[01]-(bad|drop|backend-closed|last-error|broken)/ { bad++ }
+		/^vq[01]-(bad|drop|last-error|broken)/ { bad++ }
 		/^vq[01]-bytes:/ { good += $2 >= bytes }
 		END { exit !(good == 2 && !bad) }' "$(info_of "$1")"
 }
@@ -337,7 +337,7 @@ test_death()
 	check "the peer is killed" kill_peer
 	for n in 0 1 4; do
 		check "card $n has lost its peer" wait_until "$FLOW_LIMIT" \
-			has_counted "$n" vq0-backend-closed
+			has_counted "$n" vq0-bad-peer
 	done
 	for n in 0 1 2 3 4; do
 		check "card $n: nobody answers" guest_pings_nobody "$n"
@@ -352,7 +352,7 @@ test_death()
 	check "passt is there" pings guest "10.9.$PASST.1"
 	for n in 0 1 4; do
 		check "card $n has said it once" \
-			test "$(counted "$n" vq0-backend-closed)" == 1
+			test "$(counted "$n" vq0-bad-peer)" == 1
 	done
 }
 
