@@ -34,6 +34,18 @@ static void without_ipv6(const char *path)
 		fprintf(stderr, "%s: %s\n", path, strerror(-r));
 }
 
+/* Kernels for one processor have no such file, and need none. */
+void netif_keep_order(const char *name)
+{
+	char path[96];
+	int i = 0;
+
+	do {
+		snprintf(path, sizeof(path),
+			 "/sys/class/net/%s/queues/rx-%d/rps_cpus", name, i++);
+	} while (!write_file(path, "1"));
+}
+
 int netif_new_namespace(void)
 {
 	if (unshare(CLONE_NEWNET | CLONE_NEWNS))

@@ -27,5 +27,11 @@ int netif_up(const char *name, bool up);
 int netif_wait_up(const char *name);
 int netif_set_mtu(const char *name, int mtu);
 int netif_set_txqlen(const char *name, int len);
+/*
+ * What it receives comes in the order in which it was sent, also if the sender
+ * is moved to another processor meanwhile: the first one receives for all. So
+ * it may come later than the sender comes back.
+ */
+void netif_keep_order(const char *name);
 
 #endif
