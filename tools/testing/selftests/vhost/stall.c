@@ -61,10 +61,21 @@ void stall_end(struct stall *s)
 void *stall_wait(struct stall *s, int ms)
 {
 	struct pollfd p = { .fd = s->fd, .events = POLLIN };
+	__s64 left, end = now_ms() + ms;
 	struct uffd_msg msg;
+	ssize_t n;
 
-	if (poll(&p, 1, ms) != 1 || read(s->fd, &msg, sizeof(msg)) < 0 ||
-	    msg.event != UFFD_EVENT_PAGEFAULT)
+	do {
+		left = end - now_ms();
+		if (poll(&p, 1, left > 0 ? left : 0) != 1)
+			return NULL;
+		/*
+		 * A worker that is woken, for there is more to be done, does
+		 * not wait any more, and comes back at once.
+		 */
+		n = read(s->fd, &msg, sizeof(msg));
+	} while (n < 0 && errno == EAGAIN);
+	if (n < 0 || msg.event != UFFD_EVENT_PAGEFAULT)
 		return NULL;
 	return (void *)((uintptr_t)msg.arg.pagefault.address & ~(PAGE - 1));
 }
