@@ -60,24 +60,8 @@ FIXTURE_SETUP(dgram)
 FIXTURE_TEARDOWN(dgram)
 {
 	EXPECT_TRUE(workers_quiet());
-	EXPECT_EQ(0, guest_renew_backend(&self->g, 7));
-	EXPECT_EQ(0, traffic_alive(&self->g));
-	EXPECT_EQ(0, self->g.vq[VQ_RX].lost_calls);
-	EXPECT_EQ(0, self->g.vq[VQ_TX].lost_calls);
+	EXPECT_EQ(0, traffic_renewed(&self->g));
 	guest_stop(&self->g);
-}
-
-static int comes(struct guest *g, __u32 seq, size_t len)
-{
-	struct rx_packet p;
-	__u32 got;
-	int r;
-
-	r = guest_recv(g, frame, &p, STALL_MS);
-	if (r <= 0)
-		return r ? r : -ETIME;
-	return p.len == len && frame_intact(frame, len, &got) && got == seq ?
-		0 : -EILSEQ;
 }
 
 static int inject(struct guest *g, size_t len, __u32 seq)
@@ -106,7 +90,7 @@ TEST_F(dgram, too_short)
 		ASSERT_TRUE(counts_to(g, VQ_RX, "bad-frame", len + 1));
 		EXPECT_TRUE(eventfd_wait(g->vq[VQ_RX].err, STALL_MS));
 		ASSERT_EQ(0, inject(g, FRAME_MIN, len));
-		ASSERT_EQ(0, comes(g, len, FRAME_MIN));
+		ASSERT_EQ(0, traffic_next(g, len, FRAME_MIN));
 	}
 	EXPECT_TRUE(says(g, VQ_RX, "last-error", "bad-frame"));
 	EXPECT_TRUE(says(g, VQ_RX, "state", "running"));
@@ -124,7 +108,7 @@ TEST_F(dgram, too_long)
 	ASSERT_EQ(0, inject(g, STREAM_MAX + 1, 1));
 	ASSERT_EQ(0, inject(g, BUF, 2));
 	ASSERT_EQ(0, inject(g, FRAME_MAX, 3));
-	EXPECT_EQ(0, comes(g, 3, FRAME_MAX));
+	EXPECT_EQ(0, traffic_next(g, 3, FRAME_MAX));
 	EXPECT_TRUE(counts_to(g, VQ_RX, "bad-frame", 2));
 	EXPECT_EQ(1, count(g, VQ_RX, "packets"));
 }
@@ -186,7 +170,7 @@ TEST_F(dgram, guest_without_buffers)
 	}
 	ASSERT_EQ(BUFS, guest_post(g, BUFS));
 	for (i = 0; i < 20; i++)
-		ASSERT_EQ(0, comes(g, i, 100 + i));
+		ASSERT_EQ(0, traffic_next(g, i, 100 + i));
 }
 
 /* One end of it is closed by the monitor itself. */
@@ -350,12 +334,12 @@ TEST_F(dgram, three_in_a_group)
 		ASSERT_TRUE(frame_intact(frame, 100, &seq));
 		EXPECT_EQ(3 * i, seq);
 		ASSERT_EQ(0, inject(g, 100, 3 * i + 1));
-		ASSERT_EQ(0, comes(g, 3 * i + 1, 100));
+		ASSERT_EQ(0, traffic_next(g, 3 * i + 1, 100));
 		ASSERT_EQ(100, wire_recv(&third, frame, sizeof(frame), NULL,
 					 STALL_MS));
 		frame_build(frame, 100, FRAME_TO_GUEST, 3 * i + 2);
 		ASSERT_EQ(0, wire_send_wait(&third, frame, 100, NULL));
-		ASSERT_EQ(0, comes(g, 3 * i + 2, 100));
+		ASSERT_EQ(0, traffic_next(g, 3 * i + 2, 100));
 		ASSERT_EQ(100, wire_recv(&g->wire, frame, sizeof(frame), NULL,
 					 STALL_MS));
 	}

@@ -66,24 +66,8 @@ FIXTURE_SETUP(peer)
 FIXTURE_TEARDOWN(peer)
 {
 	EXPECT_TRUE(workers_quiet());
-	EXPECT_EQ(0, guest_renew_backend(&self->g, 7));
-	EXPECT_EQ(0, traffic_alive(&self->g));
-	EXPECT_EQ(0, self->g.vq[VQ_RX].lost_calls);
-	EXPECT_EQ(0, self->g.vq[VQ_TX].lost_calls);
+	EXPECT_EQ(0, traffic_renewed(&self->g));
 	guest_stop(&self->g);
-}
-
-static int comes(struct guest *g, __u32 seq, size_t len)
-{
-	struct rx_packet p;
-	__u32 got;
-	int r;
-
-	r = guest_recv(g, frame, &p, STALL_MS);
-	if (r <= 0)
-		return r ? r : -ETIME;
-	return p.len == len && frame_intact(frame, len, &got) && got == seq ?
-		0 : -EILSEQ;
 }
 
 /* Frames to a peer that is gone come back, and none counts as sent. */
@@ -131,7 +115,7 @@ static int goes(struct guest *g, size_t n, bool reset, long long closed)
 	size_t whole = stream_build(bytes, 100, FRAME_TO_GUEST, 1);
 
 	stream_build(bytes + whole, 100, FRAME_TO_GUEST, 2);
-	if (stream_put(g->wire.fd, bytes, whole + n) || comes(g, 1, 100))
+	if (stream_put(g->wire.fd, bytes, whole + n) || traffic_next(g, 1, 100))
 		return 1;
 	if (n && !counts_to(g, VQ_RX, "unfinished", n))
 		return 2;
@@ -173,7 +157,7 @@ TEST_F(peer, goes_behind_frames)
 	ASSERT_TRUE(workers_quiet());
 	ASSERT_EQ(BUFS, guest_post(g, BUFS));
 	for (i = 0; i < 20; i++)
-		ASSERT_EQ(0, comes(g, i, 100));
+		ASSERT_EQ(0, traffic_next(g, i, 100));
 	EXPECT_TRUE(end_is_told(g, 1));
 }
 
@@ -411,7 +395,7 @@ TEST_F(peer, sends_files)
 		ASSERT_EQ(0, send_rights(g->wire.fd, first, end[1]));
 		close(end[1]);
 		ASSERT_EQ(0, stream_put(g->wire.fd, bytes + first, n - first));
-		ASSERT_EQ(0, comes(g, i, 60));
+		ASSERT_EQ(0, traffic_next(g, i, 60));
 		/* They are dropped with the bytes that they came with. */
 		ASSERT_EQ(0, guest_attach(g, -1));
 		EXPECT_TRUE(pipe_hangs_up(end[0]));

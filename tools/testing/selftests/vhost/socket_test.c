@@ -233,18 +233,6 @@ static int try_another(struct guest *g, int fd)
 	return was == -EFAULT ? 0 : -EPROTO;
 }
 
-static int comes(struct guest *g, __u32 seq)
-{
-	struct rx_packet p;
-	__u32 got;
-	int r;
-
-	r = guest_recv(g, frame, &p, STALL_MS);
-	if (r <= 0)
-		return r ? r : -ETIME;
-	return frame_intact(frame, p.len, &got) && got == seq ? 0 : -EILSEQ;
-}
-
 TEST_F(sock, waiting_frames_survive_v3)
 {
 	struct guest *g = &self->g;
@@ -263,7 +251,7 @@ TEST_F(sock, waiting_frames_survive_v3)
 	ASSERT_EQ(0, try_another(g, other.fd));
 	ASSERT_LT(0, guest_post(g, 100));
 	for (i = 0; i < 10; i++)
-		ASSERT_EQ(0, comes(g, i));
+		ASSERT_EQ(0, traffic_next(g, i, 100));
 	EXPECT_EQ(0, count(g, VQ_RX, "bad-frame"));
 	ASSERT_EQ(0, v3_socket(g->fd, g->backend.fd));
 	EXPECT_EQ(0, traffic_alive(g));
@@ -293,7 +281,7 @@ TEST_F(sock, part_of_a_frame_survives_v3)
 		    dev_set_backend(g->fd, VQ_RX, g->backend.fd);
 		ASSERT_EQ(0, r);
 		ASSERT_EQ(0, stream_put(g->wire.fd, bytes + cut, n - cut));
-		ASSERT_EQ(0, comes(g, 1));
+		ASSERT_EQ(0, traffic_next(g, 1, 500));
 	}
 	ASSERT_EQ(0, v3_socket(g->fd, g->backend.fd));
 	EXPECT_EQ(0, traffic_alive(g));

@@ -65,30 +65,13 @@ FIXTURE_SETUP(stream)
 FIXTURE_TEARDOWN(stream)
 {
 	EXPECT_TRUE(workers_quiet());
-	EXPECT_EQ(0, guest_renew_backend(&self->g, 7));
-	EXPECT_EQ(0, traffic_alive(&self->g));
-	EXPECT_EQ(0, self->g.vq[VQ_RX].lost_calls);
-	EXPECT_EQ(0, self->g.vq[VQ_TX].lost_calls);
+	EXPECT_EQ(0, traffic_renewed(&self->g));
 	guest_stop(&self->g);
 }
 
 static int put(struct guest *g, const void *from, size_t n)
 {
 	return stream_put(g->wire.fd, from, n);
-}
-
-/* The next frame that the guest gets is this one. */
-static int comes(struct guest *g, __u32 seq, size_t len)
-{
-	struct rx_packet p;
-	__u32 got;
-	int r;
-
-	r = guest_recv(g, frame, &p, STALL_MS);
-	if (r <= 0)
-		return r ? r : -ETIME;
-	return p.len == len && frame_intact(frame, len, &got) && got == seq ?
-		0 : -EILSEQ;
 }
 
 static bool unfinished(struct guest *g, unsigned int index, long long n)
@@ -107,7 +90,7 @@ TEST_F(stream, byte_by_byte)
 		ASSERT_EQ(0, put(g, bytes + i, 1));
 		ASSERT_TRUE(unfinished(g, VQ_RX, i < n - 1 ? i + 1 : 0));
 	}
-	EXPECT_EQ(0, comes(g, 1, 20));
+	EXPECT_EQ(0, traffic_next(g, 1, 20));
 	EXPECT_EQ(0, count(g, VQ_RX, "bad-frame"));
 }
 
@@ -123,10 +106,10 @@ TEST_F(stream, in_two_pieces)
 		/* Another one in front, of which nothing is cut. */
 		n += stream_build(bytes + n, 300, FRAME_TO_GUEST, cut + 1);
 		ASSERT_EQ(0, put(g, bytes, 204 + cut));
-		ASSERT_EQ(0, comes(g, cut, 200));
+		ASSERT_EQ(0, traffic_next(g, cut, 200));
 		ASSERT_TRUE(unfinished(g, VQ_RX, cut));
 		ASSERT_EQ(0, put(g, bytes + 204 + cut, n - 204 - cut));
-		ASSERT_EQ(0, comes(g, cut + 1, 300));
+		ASSERT_EQ(0, traffic_next(g, cut + 1, 300));
 		ASSERT_TRUE(unfinished(g, VQ_RX, 0));
 	}
 }
@@ -143,7 +126,7 @@ TEST_F(stream, many_in_one_write)
 	ASSERT_LT(0, guest_post(g, BUFS));
 	ASSERT_EQ(0, put(g, bytes, at));
 	for (i = 0; i < BUFS; i++)
-		ASSERT_EQ(0, comes(g, i, len_mixed(i)));
+		ASSERT_EQ(0, traffic_next(g, i, len_mixed(i)));
 	EXPECT_EQ(BUFS, count(g, VQ_RX, "packets"));
 }
 
@@ -195,7 +178,7 @@ TEST_F(stream, too_short)
 		EXPECT_TRUE(eventfd_wait(g->vq[VQ_RX].err, STALL_MS));
 		n = stream_build(bytes, 60, FRAME_TO_GUEST, len);
 		ASSERT_EQ(0, put(g, bytes, n));
-		ASSERT_EQ(0, comes(g, len, 60));
+		ASSERT_EQ(0, traffic_next(g, len, 60));
 	}
 	EXPECT_TRUE(says(g, VQ_RX, "last-error", "bad-frame"));
 	EXPECT_TRUE(says(g, VQ_RX, "state", "running"));
@@ -228,7 +211,7 @@ static int garbage(struct guest *g, const char *length, int round)
 	n += STREAM_HDR;
 	n += stream_build(bytes + n, 60, FRAME_TO_GUEST, 2);
 	/* What is in front of it is good. */
-	if (put(g, bytes, n) || comes(g, 1, 60))
+	if (put(g, bytes, n) || traffic_next(g, 1, 60))
 		return 1;
 	if (!counts_to(g, VQ_RX, "bad-frame", bad + 1) ||
 	    !eventfd_wait(g->vq[VQ_RX].err, STALL_MS))
@@ -279,7 +262,7 @@ static int stop_amid(struct guest *g, size_t first, size_t more, __u32 seq)
 		r = guest_attach(g, g->backend.fd);
 	if (!r)
 		r = put(g, bytes + first + more, n - first - more);
-	return r ? r : comes(g, seq, 500);
+	return r ? r : traffic_next(g, seq, 500);
 }
 
 TEST_F(stream, stopped_amid_a_frame)
@@ -315,7 +298,7 @@ TEST_F(stream, another_one_amid_a_frame)
 		EXPECT_TRUE(unfinished(g, VQ_RX, 0));
 		n = stream_build(bytes, 60, FRAME_TO_GUEST, 2);
 		ASSERT_EQ(0, put(g, bytes, n));
-		ASSERT_EQ(0, comes(g, 2, 60));
+		ASSERT_EQ(0, traffic_next(g, 2, 60));
 		ASSERT_EQ(0, traffic_alive(g));
 	}
 }
@@ -355,7 +338,7 @@ TEST_F(stream, whole_frames_stay)
 	ASSERT_EQ(0, put(g, bytes, at - 7));
 	ASSERT_TRUE(has_run(g, VQ_RX, runs));
 	for (i = 0; i < 3; i++)
-		ASSERT_EQ(0, comes(g, i, 100 + i));
+		ASSERT_EQ(0, traffic_next(g, i, 100 + i));
 	ASSERT_TRUE(workers_quiet());
 	ASSERT_EQ(0, guest_attach(g, -1));
 	EXPECT_EQ(0, count(g, VQ_RX, "unfinished"));

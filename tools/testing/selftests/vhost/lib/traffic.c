@@ -5,7 +5,8 @@
 
 #include "traffic.h"
 
-#define BURST	32
+#define BURST		32
+#define RENEWED_ID	7	/* of a guest's second backend */
 
 static __thread char frame[FRAME_MAX];
 
@@ -167,4 +168,28 @@ int traffic_alive(struct guest *g)
 	seq += t.count;
 	r = traffic_tx(g, &t);
 	return r ? r : traffic_rx(g, &t);
+}
+
+int traffic_renewed(struct guest *g)
+{
+	int r = guest_renew_backend(g, RENEWED_ID);
+
+	if (!r)
+		r = traffic_alive(g);
+	if (!r && (g->vq[VQ_RX].lost_calls || g->vq[VQ_TX].lost_calls))
+		r = -EPROTO;
+	return r;
+}
+
+int traffic_next(struct guest *g, __u32 seq, size_t len)
+{
+	struct rx_packet p;
+	__u32 got;
+	int r;
+
+	r = guest_recv(g, frame, &p, STALL_MS);
+	if (r <= 0)
+		return r ? r : -ETIME;
+	return p.len == len && frame_intact(frame, len, &got) && got == seq ?
+		0 : -EILSEQ;
 }

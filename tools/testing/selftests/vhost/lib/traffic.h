@@ -21,6 +21,10 @@ int traffic_tx(struct guest *g, const struct traffic *t);
 int traffic_rx(struct guest *g, const struct traffic *t);
 /* A few frames either way: is the device alive? */
 int traffic_alive(struct guest *g);
+/* Is it, on another backend, whatever became of this one; and was it told? */
+int traffic_renewed(struct guest *g);
+/* The next frame that the guest gets is this one. */
+int traffic_next(struct guest *g, __u32 seq, size_t len);
 
 /* The frame that is expected now; helpers of the above. */
 int traffic_expect(const void *frame, size_t len, const struct traffic *t,
