@@ -285,7 +285,8 @@ TEST_F(ctl, shown_at_the_end)
 	page = (void *)((uintptr_t)ring & -PAGE);
 	ASSERT_EQ(0, start(l));
 	EXPECT_EQ(0, traffic_alive(g));
-	pause_ms(100);
+	/* A turn that is not over would find the frames before the ring goes. */
+	ASSERT_TRUE(workers_asleep());
 	log_watch(l);
 	for (i = 0; i < 3; i++) {
 		frame_build(frame, sizeof(frame), FRAME_TO_HOST, i);
@@ -332,6 +333,8 @@ TEST(torn_packed_ring)
 		frame_build(frame, sizeof(frame), FRAME_TO_HOST, i);
 		ASSERT_EQ(0, guest_send(g, frame, sizeof(frame), NULL));
 	}
+	/* As above: of the turn that begins with a backend. */
+	ASSERT_TRUE(workers_asleep());
 	vq_publish(vq);
 	ASSERT_EQ(0, mprotect(vq->packed.desc, PAGE, PROT_READ));
 	vq_kick(vq);

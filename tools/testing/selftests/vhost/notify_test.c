@@ -230,6 +230,8 @@ TEST_F(one, old_kick_fd_is_dead)
 	ASSERT_EQ(0, dev_vring_file(self->g.fd, VHOST_SET_VRING_KICK, VQ_TX,
 				    -1));
 	ASSERT_EQ(0, queue_frames(&self->g, 3));
+	/* A turn that is not over would find them. */
+	ASSERT_TRUE(workers_asleep());
 	vq_kick_always(tx);
 	pause_ms(200);
 	EXPECT_FALSE(vq_more_used(tx));

@@ -141,6 +141,8 @@ static void tear(struct __test_metadata *_metadata, struct guest *g)
 	void *page = tx->packed.desc;
 
 	ASSERT_EQ(0, post_frames(g));
+	/* A turn that is not over would find them before the ring goes. */
+	ASSERT_TRUE(workers_asleep());
 	vq_publish(tx);
 	ASSERT_EQ(0, mprotect(page, PAGE, PROT_READ));
 	vq_kick(tx);
@@ -209,6 +211,7 @@ TEST_F(packed, torn_and_smaller)
 		seg[i] = (struct vq_seg) { NOWHERE, 100, 0 };
 	ASSERT_EQ(0, vq_add(self->tx, seg, LONG, &frame));
 	ASSERT_EQ(0, vq_add(self->tx, seg, RING - LONG - 1, &frame));
+	ASSERT_TRUE(workers_asleep());
 	vq_publish(self->tx);
 	ASSERT_EQ(0, mprotect(desc, 2 * PAGE, PROT_READ));
 	vq_kick(self->tx);
