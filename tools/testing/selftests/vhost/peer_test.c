@@ -333,6 +333,7 @@ TEST_F(peer, does_not_read_and_goes)
 	EXPECT_TRUE(counts_to(g, VQ_TX, "unfinished", 0));
 	EXPECT_LT(0, count(g, VQ_TX, "drop-backend"));
 	EXPECT_TRUE(eventfd_wait(g->vq[VQ_TX].err, STALL_MS));
+	EXPECT_TRUE(workers_asleep());
 	EXPECT_EQ(BUFS, count(g, VQ_TX, "packets") +
 		  count(g, VQ_TX, "drop-backend"));
 	EXPECT_TRUE(all_are_lost(g));
