@@ -285,7 +285,7 @@ TEST_F(ctl, shown_at_the_end)
 	page = (void *)((uintptr_t)ring & -PAGE);
 	ASSERT_EQ(0, start(l));
 	EXPECT_EQ(0, traffic_alive(g));
-	/* A turn that is not over would find the frames before the ring goes. */
+	/* A turn that is not over would find them before the ring goes. */
 	ASSERT_TRUE(workers_asleep());
 	log_watch(l);
 	for (i = 0; i < 3; i++) {

@@ -294,7 +294,7 @@ TEST_F(packet, taken_while_peeked)
 		frame_build_tcp(sent, len, FRAME_TO_GUEST, i, &h, gso_size[i]);
 		ASSERT_EQ(0, guest_attach(g, -1));
 		ASSERT_EQ(0, wire_send_wait(&g->wire, sent, len, &h));
-		/* It may still be on its way: a socket is polled like others. */
+		/* It may still be on its way. */
 		ASSERT_TRUE(eventfd_wait(g->backend.fd, STALL_MS));
 		ASSERT_EQ(NULL, peek_starts(&peek, &s, g->backend.fd));
 		ASSERT_EQ(0, guest_attach(g, g->backend.fd));
