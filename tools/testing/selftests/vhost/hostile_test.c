@@ -119,7 +119,7 @@ TEST_F(rug, memory_table_without_buffers)
 	ASSERT_EQ(0, dev_set_mem(g->fd, &less));
 	ASSERT_EQ(0, send_some(g, 20));
 	EXPECT_EQ(0, guest_drain(g));
-	EXPECT_LT(0, eventfd_drain(g->vq[VQ_TX].err));
+	EXPECT_TRUE(eventfd_comes(g->vq[VQ_TX].err));
 	/* None got out. */
 	EXPECT_EQ(0, wire_recv(&g->wire, self->frame, FRAME_MAX, NULL, 50));
 	ASSERT_EQ(0, dev_set_mem(g->fd, &g->arena));
@@ -171,7 +171,7 @@ TEST_F(rug, past_the_last_address)
 		ASSERT_TRUE(vq_wait(&g->vq[i], STALL_MS));
 		ASSERT_EQ(1, vq_get_used(&g->vq[i], &u));
 		EXPECT_EQ(0, u.len);
-		EXPECT_LT(0, eventfd_drain(g->vq[i].err));
+		EXPECT_TRUE(eventfd_comes(g->vq[i].err));
 	}
 	ASSERT_LT(0, guest_post(g, 16));
 	EXPECT_TRUE(next_frame_arrives(g, self->frame, 1));

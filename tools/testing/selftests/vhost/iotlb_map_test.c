@@ -302,7 +302,7 @@ TEST_F(one, wraps_around)
 	ASSERT_EQ(0, offer(g, VQ_TX, -1ULL, 2));
 	EXPECT_EQ(0, comes_back(g, VQ_TX));
 	EXPECT_TRUE(counts_to(g, VQ_TX, "bad-addr", 3));
-	EXPECT_LT(0, eventfd_drain(g->vq[VQ_TX].err));
+	EXPECT_TRUE(eventfd_comes(g->vq[VQ_TX].err));
 	EXPECT_EQ(-1, gets_out(g, self->frame, 50));
 	EXPECT_EQ(0, traffic_alive(g));
 }
@@ -340,7 +340,7 @@ TEST_F(one, may_not_be_read)
 	ASSERT_EQ(0, offer(g, VQ_TX, IOVA, self->len));
 	EXPECT_EQ(0, comes_back(g, VQ_TX));
 	EXPECT_TRUE(counts_to(g, VQ_TX, "bad-perm", 3));
-	EXPECT_LT(0, eventfd_drain(g->vq[VQ_TX].err));
+	EXPECT_TRUE(eventfd_comes(g->vq[VQ_TX].err));
 	EXPECT_EQ(-1, gets_out(g, self->frame, 50));
 	ASSERT_EQ(0, update(g, IOVA, 2 * PAGE, self->page[1],
 			    VHOST_ACCESS_RW));
@@ -368,7 +368,7 @@ TEST_F(one, may_not_be_written)
 		EXPECT_TRUE(counts_to(g, VQ_RX, "bad-perm", perm + 1));
 	}
 	EXPECT_EQ(0, memcmp(self->page[0], self->page[1], 2 * PAGE));
-	EXPECT_LT(0, eventfd_drain(g->vq[VQ_RX].err));
+	EXPECT_TRUE(eventfd_comes(g->vq[VQ_RX].err));
 	EXPECT_EQ(1, guest_recv(g, self->frame, &p, STALL_MS));
 	EXPECT_EQ(0, comes_back(g, VQ_RX));
 	EXPECT_EQ(0, comes_back(g, VQ_RX));

@@ -166,9 +166,10 @@ static bool work_done(struct guest *g, struct vq *vq)
 
 static bool breaks(struct guest *g, struct vq *vq)
 {
+	/* In this order, and the last at the end of the turn. */
 	return comes_to_say(g, vq->index, "state", "broken") &&
-		says(g, vq->index, "broken", "bad-ring") &&
-		eventfd_drain(vq->err);
+		comes_to_say(g, vq->index, "broken", "bad-ring") &&
+		eventfd_comes(vq->err);
 }
 
 /* Nobody kicks a guest's memory back into life: the guest doesn't know. */

@@ -66,6 +66,11 @@ bool eventfd_wait(int fd, int ms)
 	return false;
 }
 
+bool eventfd_comes(int fd)
+{
+	return eventfd_wait(fd, STALL_MS) && eventfd_drain(fd);
+}
+
 int pass_fd(int sock, int fd)
 {
 	char space[CMSG_SPACE(sizeof(int))] = {}, c = 0;

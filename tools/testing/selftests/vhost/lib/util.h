@@ -32,6 +32,8 @@ __u64 rnd(__u64 *state);
 /* How often an eventfd was signalled since the last call. */
 __u64 eventfd_drain(int fd);
 bool eventfd_wait(int fd, int ms);
+/* Does a signal come? Those that have come are taken. */
+bool eventfd_comes(int fd);
 
 /* A file descriptor through a socket; 0 or -errno, and the descriptor or -1. */
 int pass_fd(int sock, int fd);
