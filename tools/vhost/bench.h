@@ -64,6 +64,8 @@ void bench_report(struct bench *b);
 
 /* This thread on the first CPU, its workers on the others. */
 void bench_place_threads(void);
+/* This thread where workers are. */
+void bench_leave_first_cpu(void);
 /* CPU time that they have had. */
 __s64 bench_workers_ns(void);
 /* How often they went to sleep, which is how often they were woken. */

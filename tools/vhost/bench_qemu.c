@@ -12,7 +12,6 @@
 #include <linux/virtio_config.h>
 #include <linux/virtio_mmio.h>
 #include <poll.h>
-#include <sched.h>
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -199,19 +198,6 @@ static int sleeping_bios(void)
 	return fd;
 }
 
-/* On all processors but the first one, as a worker. */
-static void leave_first_cpu(void)
-{
-	long i, n = sysconf(_SC_NPROCESSORS_ONLN);
-	cpu_set_t rest;
-
-	CPU_ZERO(&rest);
-	for (i = 1; i < n; i++)
-		CPU_SET(i, &rest);
-	if (n > 1)
-		sched_setaffinity(0, sizeof(rest), &rest);
-}
-
 static void run_qemu(const struct backend *b, int qtest, int bios)
 {
 	bool stream = sockets_stream(b->cfg.kind);
@@ -225,7 +211,7 @@ static void run_qemu(const struct backend *b, int qtest, int bios)
 		 SIZE, qemu.ram);
 	snprintf(rom, sizeof(rom), FILE_NR, bios);
 	fcntl(b->fd, F_SETFD, 0);
-	leave_first_cpu();
+	bench_leave_first_cpu();
 	prctl(PR_SET_PDEATHSIG, SIGKILL);
 	dup2(qtest, STDIN_FILENO);
 	dup2(qtest, STDOUT_FILENO);

@@ -117,17 +117,32 @@ __u64 bench_workers_slept(void)
 		(qemu ? switches_of("/proc", qemu) : 0);
 }
 
-void bench_place_threads(void)
+/* All but the first; false if there are no others. */
+static bool other_cpus(cpu_set_t *rest)
 {
 	int i, n = sysconf(_SC_NPROCESSORS_ONLN);
+
+	CPU_ZERO(rest);
+	for (i = 1; i < n; i++)
+		CPU_SET(i, rest);
+	return n > 1;
+}
+
+void bench_leave_first_cpu(void)
+{
+	cpu_set_t rest;
+
+	if (other_cpus(&rest))
+		sched_setaffinity(0, sizeof(rest), &rest);
+}
+
+void bench_place_threads(void)
+{
 	cpu_set_t first, rest;
 
 	CPU_ZERO(&first);
-	CPU_ZERO(&rest);
 	CPU_SET(0, &first);
-	for (i = 1; i < n; i++)
-		CPU_SET(i, &rest);
-	if (n < 2)
+	if (!other_cpus(&rest))
 		return;
 	keep_off("/proc", &rest);
 	keep_off("/proc/self/task", &rest);
